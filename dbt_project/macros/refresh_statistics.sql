@@ -1,0 +1,5 @@
+{% macro refresh_statistics() -%}
+    {%- if model.config.materialized == 'table' -%}
+        analyze {{ this }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro session_settings() -%}
+    set local work_mem = '64MB'
+{%- endmacro %}

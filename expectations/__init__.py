@@ -1,0 +1,200 @@
+"""The value rules of the two doors, and the only importer of Great Expectations.
+
+Belongs here: reading the rules (`<door>/<table>.yml`) and validating a door's tables by them. The rules are data: a readable name, an expectation type of
+Great Expectations with its arguments, a severity (`error` or `warn`) and a `because` that a person understands. `key` names the columns by which a bad
+row is shown; `unchecked` says why a column has no rule. Does not: tests of our own SQL (dbt), what follows from an outcome (the pipeline).
+
+Great Expectations takes seconds and 270 MB to import, so `validate` imports it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import yaml
+
+DOORS = ("incoming", "marts")
+SAMPLE_SIZE = 10
+_FOLDER = Path(__file__).parent
+_SEVERITIES = {"error": "critical", "warn": "warning"}
+BY_QUERY = "unexpected_rows_expectation"
+"""The expectation type whose rule is a query for the keys of bad rows; it never sees other columns."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: `type` and `kwargs` are Great Expectations' own. A rule by query selects key columns only, so that samples hold no personal data."""
+
+    rule: str
+    type: str
+    kwargs: Mapping[str, Any]
+    severity: Literal["error", "warn"]
+    because: str
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The rules of one table of one door; the door's name is the table's schema. `unchecked` maps columns to why they have no rule."""
+
+    door: str
+    table: str
+    rules: tuple[Rule, ...]
+    key: tuple[str, ...] = ()
+    unchecked: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one rule: rows looked at, rows that break it, and up to SAMPLE_SIZE of their keys.
+
+    `problem` is empty, or says in one line why the rule could not be examined: then it has not passed and `failed` is 0.
+    """
+
+    door: str
+    table: str
+    rule_name: str
+    because: str
+    passed: bool
+    severity: Literal["error", "warn"]
+    evaluated: int
+    failed: int
+    samples: list[str]
+    problem: str = ""
+
+
+def suites(door: str) -> list[Suite]:
+    """The suites of `door` (`incoming` or `marts`), by table. Raises ValueError for an unknown door or a malformed file, with its name."""
+    if door not in DOORS:
+        raise ValueError(f"there is no door {door!r}; doors are {' and '.join(DOORS)}")
+    return [_read(door, path) for path in sorted((_FOLDER / door).glob("*.yml"))]
+
+
+def _read(door: str, path: Path) -> Suite:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        rules = tuple(Rule(r["rule"], r["expect"], r["kwargs"], r["severity"], r["because"]) for r in content["rules"])
+        suite = Suite(door, path.stem, rules, tuple(content["key"]), content.get("unchecked") or {})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{door}/{path.name} is no suite: {error!r}") from error
+    if unknown := [rule.rule for rule in rules if rule.severity not in _SEVERITIES]:
+        raise ValueError(f"{door}/{path.name}: the severity of {unknown} is neither error nor warn")
+    return suite
+
+
+def validate(connection_url: str, suites: Iterable[Suite]) -> list[Outcome]:
+    """Examine the suites' tables in the database at `connection_url` (postgresql+psycopg2://…); one outcome per rule, in the order given.
+
+    Great Expectations is imported here. Whatever goes wrong while a table or rule is examined, a missing table for one, is that rule's failure.
+    """
+    import great_expectations as gx
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # pyrefly: ignore[bad-assignment]
+    try:
+        source = context.data_sources.add_postgres("warehouse", connection_string=plain_url(connection_url), create_temp_table=False)
+    except Exception as error:  # no connection: no rule was seen to hold
+        return [outcome for suite in suites for outcome in _unexamined(suite, error)]
+    try:
+        return [outcome for suite in suites for outcome in _examine(source, suite)]
+    finally:
+        source.get_execution_engine().close()
+        source.get_engine().dispose()
+
+
+def plain_url(connection_url: str) -> str:
+    """The address as Great Expectations takes it: it reads `$name` and `${name}` as variables of its own, braces as a template, and wants a host.
+
+    So user, password and database are percent-encoded through and through. A socket folder in `?host=` wins over the host that is put in for it.
+    """
+    parts = urlsplit(connection_url)
+    login, _, place = parts.netloc.rpartition("@")
+    name, colon, password = login.partition(":")
+    place = place if place and not place.startswith(":") else f"localhost{place}"
+    encoded = quote(unquote(name), safe="") + colon + quote(unquote(password), safe="")
+    path = "/" + quote(unquote(parts.path[1:]), safe="")
+    return urlunsplit(parts._replace(netloc=f"{encoded}@{place}" if login else place, path=path))
+
+
+def _examine(source: Any, suite: Suite) -> Iterator[Outcome]:
+    """Outcomes of one suite. `source` is Great Expectations' data source."""
+    try:
+        results, row_count = _run(source, suite)
+    except Exception as error:  # whatever it was, no rule of the table was seen to hold
+        yield from _unexamined(suite, error)
+        return
+    for rule, result in zip(suite.rules, results, strict=True):
+        problem = _problem(result.exception_info)
+        passed = bool(result.success) and not problem
+        if passed or problem:
+            yield _outcome(suite, rule, passed=passed, problem=problem, evaluated=row_count)
+        else:
+            counted, keys = _count(result.result), _samples(result.result)
+            yield _outcome(suite, rule, passed=False, evaluated=row_count, failed=counted, samples=keys)
+
+
+def _unexamined(suite: Suite, error: Exception) -> Iterator[Outcome]:
+    return (_outcome(suite, rule, passed=False, problem=_one_line(error)) for rule in suite.rules)
+
+
+def _run(source: Any, suite: Suite) -> tuple[list[Any], int]:
+    """Great Expectations' results in the order of the rules, and the rows of the table."""
+    import great_expectations as gx
+
+    asset = source.add_query_asset(f"{suite.door}.{suite.table}", query=f'select * from {suite.door}."{suite.table}"')
+    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    counting = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 0}, "meta": {"no": -1}}
+    rules = [
+        {"type": rule.type, "kwargs": dict(rule.kwargs), "severity": _SEVERITIES[rule.severity], "meta": {"no": number}}
+        for number, rule in enumerate(suite.rules)
+    ]
+    shape = {
+        "result_format": "SUMMARY",
+        "partial_unexpected_count": SAMPLE_SIZE,
+        "unexpected_index_column_names": list(suite.key),
+        "exclude_unexpected_values": True,  # keys only: values may be personal
+    }
+    found = batch.validate(gx.ExpectationSuite(name=asset.name, expectations=[counting, *rules]), result_format=shape)
+    by_number = {result.expectation_config.meta["no"]: result for result in found.results}
+    if problem := _problem(by_number[-1].exception_info):
+        raise LookupError(problem)
+    for number, rule in enumerate(suite.rules):
+        result = by_number[number]
+        if rule.type == BY_QUERY and not result.success and not _problem(result.exception_info):
+            query = gx.expectations.UnexpectedRowsExpectation(**rule.kwargs)
+            result.result |= batch.validate(query, result_format="COMPLETE").result  # at most 200 rows, and of those only keys
+    return [by_number[number] for number in range(len(suite.rules))], int(by_number[-1].result["observed_value"])
+
+
+def _count(result: Mapping[str, Any]) -> int:
+    """Rows that break a rule. A rule over the table as a whole that fails without naming rows counts as one."""
+    return int(result.get("unexpected_count") or result.get("observed_value") or 1)
+
+
+def _samples(result: Mapping[str, Any]) -> list[str]:
+    """Keys of rows that break a rule, as text: `id=…` or `creator_id=…, student_id=…`."""
+    rows = result.get("details", {}).get("unexpected_rows")
+    if rows is None:
+        columns = (result.get("partial_unexpected_index_list") or [{}])[0]  # one list of values per key column
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows[:SAMPLE_SIZE]]
+
+
+def _problem(exception_info: Mapping[str, Any] | None) -> str:
+    """Why an expectation could not be examined, in one line; empty when it could. Great Expectations nests this by metric, or does not."""
+    info = exception_info or {}
+    entries = [info] if "raised_exception" in info else list(info.values())
+    raised = [entry["exception_message"] for entry in entries if entry.get("raised_exception")]
+    return _one_line(raised[0]) if raised else ""
+
+
+def _one_line(said: object) -> str:
+    """The first line of an error: what follows is the query, which the rule's own file shows better."""
+    return (str(said).strip().splitlines() or [repr(said)])[0][:300]
+
+
+def _outcome(
+    suite: Suite, rule: Rule, *, passed: bool, problem: str = "", evaluated: int = 0, failed: int = 0, samples: Sequence[str] = ()
+) -> Outcome:
+    return Outcome(suite.door, suite.table, rule.rule, rule.because, passed, rule.severity, evaluated, failed, list(samples), problem)

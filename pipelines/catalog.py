@@ -1,0 +1,186 @@
+"""The dbt manifest as the one catalogue: source tables, marts and reports.
+
+Belongs here: keeping the parsed manifest fresh, and the dataclasses that the rest reads instead of raw JSON.
+Does not: running dbt models (transform) or anything that opens a connection.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from pipelines.problem import Problem
+from pipelines.settings import ROOT
+
+PROJECT_DIR = ROOT / "dbt_project"
+TARGET_DIR = PROJECT_DIR / "target"
+MANIFEST_PATH = TARGET_DIR / "manifest.json"
+PARTIAL_PARSE_PATH = TARGET_DIR / "partial_parse.msgpack"
+_FINGERPRINT_PATH = TARGET_DIR / "fingerprint"
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """One table of the source contract. `columns` maps name to Postgres type, in the contract's order.
+
+    `watermark` moves when a row changes. `reread_days` and `reread_nightly_days` are read again by each run whatever the watermark says (None: the
+    settings' overlap). `set_aside` maps a reason to the SQL condition (row alias `r`) of rows that go to quarantine.
+    """
+
+    name: str
+    description: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    watermark: str
+    reread_days: int | None
+    reread_nightly_days: int | None
+    set_aside: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class MartColumn:
+    """A contract column: Postgres type, sentence, label for people, unit (`rate` 0-1, `seconds`, `points`, `count`, or None)."""
+
+    name: str
+    data_type: str
+    description: str
+    label: str
+    unit: str | None
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A table of `marts` with its contract; `analytics` holds its published twin. Files list its rows by `order_by` (SQL)."""
+
+    name: str
+    title: str
+    description: str
+    columns: tuple[MartColumn, ...]
+    primary_key: tuple[str, ...]
+    order_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What creators receive: an exposure. `name` is `meta.export_as` or the mart's name; `marts` are all that the exposure depends on."""
+
+    name: str
+    mart: str
+    title: str
+    description: str
+    formats: tuple[str, ...]
+    cadence: str
+    marts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything that the manifest says, by name."""
+
+    sources: Mapping[str, SourceTable]
+    marts: Mapping[str, Mart]
+    reports: Mapping[str, Report]
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256(version("dbt-core").encode())
+    for path in sorted(PROJECT_DIR.rglob("*")):
+        if path.is_file() and not path.is_relative_to(TARGET_DIR) and path.suffix in {".sql", ".yml", ".csv", ".md"}:
+            digest.update(str(path.relative_to(PROJECT_DIR)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def prepare() -> None:
+    """Parse the dbt project when a file of it changed since the last parse. Opens no connection; safe from several processes."""
+    fingerprint = _fingerprint()
+    if _is_fresh(fingerprint):
+        return
+    TARGET_DIR.mkdir(exist_ok=True)
+    with FileLock(TARGET_DIR / "parse.lock"):
+        if _is_fresh(fingerprint):
+            return
+        from dbt.cli.main import dbtRunner  # 4 s to import; only needed when something changed
+
+        with tempfile.TemporaryDirectory(dir=TARGET_DIR) as folder:
+            project = str(PROJECT_DIR)
+            result = dbtRunner().invoke(
+                ["--quiet", "parse", "--project-dir", project, "--profiles-dir", project, "--target-path", folder, "--log-path", folder]
+            )
+            if not result.success:
+                raise Problem(f"the dbt project does not parse: {' '.join(str(result.exception).split())}")
+            for path in (PARTIAL_PARSE_PATH, MANIFEST_PATH):
+                shutil.move(Path(folder) / path.name, path)
+        _FINGERPRINT_PATH.write_text(fingerprint)
+
+
+def _is_fresh(fingerprint: str) -> bool:
+    return (
+        _FINGERPRINT_PATH.exists()
+        and _FINGERPRINT_PATH.read_text() == fingerprint
+        and MANIFEST_PATH.exists()
+        and PARTIAL_PARSE_PATH.exists()
+    )
+
+
+def read_manifest() -> dict[str, Any]:
+    """The parsed manifest, fresh."""
+    prepare()
+    return json.loads(MANIFEST_PATH.read_text())
+
+
+def load_catalog(manifest: Mapping[str, Any] | None = None) -> Catalog:
+    """The catalogue of `manifest` (default: the project's own)."""
+    manifest = manifest or read_manifest()
+    marts = {
+        node["name"]: _mart(node) for node in manifest["nodes"].values() if node["resource_type"] == "model" and node["schema"] == "marts"
+    }
+    reports = {report.name: report for report in map(_report, manifest["exposures"].values())}
+    return Catalog(sources={node["name"]: _source(node) for node in manifest["sources"].values()}, marts=marts, reports=reports)
+
+
+def _source(node: Mapping[str, Any]) -> SourceTable:
+    meta = node["config"]["meta"]
+    return SourceTable(
+        name=node["name"],
+        description=node["description"],
+        columns={column["name"]: column["data_type"] for column in node["columns"].values()},
+        key=tuple(meta["key"]),
+        watermark=meta["watermark"],
+        reread_days=meta.get("reread_days"),
+        reread_nightly_days=meta.get("reread_nightly_days"),
+        set_aside=meta.get("set_aside", {}),
+    )
+
+
+def _mart(node: Mapping[str, Any]) -> Mart:
+    columns = tuple(
+        MartColumn(c["name"], c["data_type"], c["description"], c["config"]["meta"]["label"], c["config"]["meta"].get("unit"))
+        for c in node["columns"].values()
+    )
+    meta = node["config"]["meta"]
+    return Mart(node["name"], meta["title"], node["description"], columns, tuple(meta["grain"]), tuple(meta.get("order_by", meta["grain"])))
+
+
+def _report(exposure: Mapping[str, Any]) -> Report:
+    meta = exposure["config"]["meta"]
+    return Report(
+        name=meta.get("export_as", exposure["name"]),
+        mart=exposure["name"],
+        title=meta["title"],
+        description=exposure["description"],
+        formats=tuple(meta["formats"]),
+        cadence=meta["cadence"],
+        marts=tuple(unique_id.rsplit(".", 1)[1] for unique_id in exposure["depends_on"]["nodes"]),
+    )
+
+
+def code_version() -> str:
+    """A short name for the state of models and contracts: published with the tables, so that readers see what made them."""
+    return _fingerprint()[:12]

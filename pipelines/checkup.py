@@ -1,0 +1,79 @@
+"""All checks at once, for a person: dbt tests, both doors, and the source's indexes.
+
+Belongs here: running them outside a job and naming what they found. Does not: the rules themselves, or blocking anything.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pipelines import audit, catalog, ingest, warehouse
+from pipelines.dbt_runs import failing_keys, run_dbt
+from pipelines.problem import Problem
+from pipelines.settings import Settings
+from pipelines.transform import describe_test
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """One check: where it stands, whether it holds, how bad it is when not (`error`, `warn`), and why it exists."""
+
+    where: str
+    name: str
+    passed: bool
+    severity: str
+    because: str
+    failing_rows: int
+    samples: list[str]
+
+
+def run_checks(settings: Settings) -> list[CheckOutcome]:
+    """Every check of the project on what is booked and built now."""
+    with warehouse.connect(settings) as connection:
+        warehouse.require_init(connection)
+        row = connection.execute("select built_as_of from ops.build").fetchone()
+    if row is None or row[0] is None:
+        raise Problem("nothing is built yet, so there is nothing to check; run `creator-reports run hourly` first.")
+    manifest = catalog.read_manifest()
+    nodes = manifest["nodes"]
+    outcomes = [
+        CheckOutcome(
+            where=_tested_model(nodes[result.unique_id]),
+            name=result.name,
+            passed=result.status == "pass",
+            severity="warn" if result.status == "warn" else "error",
+            because=describe_test(nodes[result.unique_id]),
+            failing_rows=result.failure_count or 0,
+            samples=failing_keys(settings, result),
+        )
+        for result in run_dbt(settings, ["test", "--exclude-resource-type", "unit_test"], row[0])
+    ]
+    for door in ("incoming", "marts"):
+        outcomes += [
+            CheckOutcome(
+                f"{item.door}.{item.table}",
+                item.rule_name,
+                item.passed,
+                item.severity,
+                f"{item.because} {item.problem}".strip(),
+                item.failed,
+                list(item.samples),
+            )
+            for item in audit.examine(settings, door)
+        ]
+    return [*outcomes, *_index_checks(settings, catalog.load_catalog(manifest).sources.values())]
+
+
+def _index_checks(settings: Settings, tables: Iterable[catalog.SourceTable]) -> list[CheckOutcome]:
+    because = "Hourly runs read what changed since the last one; without an index on this column each of them scans the whole table."
+    tables = list(tables)
+    missing = ingest.missing_indexes(settings, tables)
+    return [
+        CheckOutcome(f"{settings.source_schema}.{table.name}", f"index_on_{table.watermark}", name not in missing, "warn", because, 0, [])
+        for table in tables
+        for name in [f"{table.name}.{table.watermark}"]
+    ]
+
+
+def _tested_model(node: dict) -> str:
+    parents = [unique_id.split(".")[-1] for unique_id in node["depends_on"]["nodes"]]
+    return parents[-1] if parents else "dbt"

@@ -1,0 +1,350 @@
+"""The command line: thin verbs over the functions that the assets call. Each verb imports what it needs, so that `--help` answers at once.
+
+Belongs here: arguments, words, exit codes (0 done, 1 something failed, 2 wrong usage). Does not: any work.
+Over 200 lines: one short function per verb, and `--help` is the module read from top to bottom.
+"""
+
+import getpass
+import json
+import sys
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipelines.arguments import AS_OF, DURATION, parse_day
+from pipelines.problem import Problem, UsageProblem
+from pipelines.settings import Settings, load_settings
+
+
+def _settings(*, starts_world: bool = True) -> Settings:
+    """The settings; without DATABASE_URL the embedded world is started and stands in for it."""
+    settings = load_settings()
+    if settings.database_url is not None or not starts_world:
+        return settings
+    if settings.s3_endpoint_url is not None:
+        raise UsageProblem("S3_ENDPOINT_URL is set but DATABASE_URL is not; set both, or neither to use the embedded servers.")
+    from pipelines import console
+    from pipelines.local import world
+    from pipelines.settings import export_environment
+
+    environment = world.up(settings.local_dir, say=console.say).environment()
+    export_environment({name.upper(): value for name, value in environment.items()})  # for worker processes and Dagster
+    return load_settings()
+
+
+def _prepared() -> Settings:
+    from pipelines import warehouse
+
+    settings = _settings()
+    warehouse.init_db(settings)
+    return settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="creator-reports")
+def cli() -> None:
+    """Analytics and reports for the creators of a video-course platform.
+
+    \b
+    A first look, on this machine, with nothing else:
+      creator-reports demo            load a made-up platform, run everything, print links
+      creator-reports dev             the Dagster UI, until Ctrl-C
+    \b
+    Day by day:
+      creator-reports run hourly      read what changed, check, build, check, publish
+      creator-reports run daily       the same, and the reports of all enterprise creators
+      creator-reports link NAME       fresh links to a creator's newest files
+      creator-reports check           every check, in words
+      creator-reports history         what was exported, when, for whom
+
+    Without DATABASE_URL an embedded Postgres and S3 server start and stay up (`status`, `down`).
+    With it, and S3_ENDPOINT_URL, S3_BUCKET and the AWS variables, nothing embedded starts. See .env.example.
+    """
+
+
+@cli.command()
+@click.option("--reset", is_flag=True, help="Delete the embedded world's data first. There is no way back.")
+def up(reset: bool) -> None:
+    """Start the embedded Postgres and S3 server."""
+    from pipelines import console
+    from pipelines.local import world
+
+    place = world.up(load_settings().local_dir, reset=reset, say=console.say)
+    _print_addresses(place)
+
+
+def _print_addresses(place: Any) -> None:
+    from pipelines import console
+
+    console.OUT.print(f"Postgres for BI tools: {place.bi_url}", soft_wrap=True)
+    console.OUT.print(
+        f"S3:                    {place.environment()['s3_endpoint_url']} (bucket {place.environment()['s3_bucket']})", soft_wrap=True
+    )
+
+
+@cli.command()
+def down() -> None:
+    """Stop the embedded servers; their data stays."""
+    from pipelines import console
+    from pipelines.local import world
+
+    world.down(load_settings().local_dir, say=console.say)
+
+
+@cli.command()
+def status() -> None:
+    """Say which embedded servers run, and where."""
+    from pipelines import console
+    from pipelines.local import world
+
+    console.show_table(["service", "state", "address"], world.status(load_settings().local_dir))
+
+
+@cli.command("init-db")
+def init_db() -> None:
+    """Make the roles, schemas and ops tables that are missing. Run it once per database; again does no harm."""
+    from pipelines import console, instance
+
+    instance.prepare(_prepared())
+    console.say("roles, schemas and ops tables are there")
+
+
+@cli.group()
+def load() -> None:
+    """Fill the platform's tables (schema app) with made-up or historical rows, to try things on."""
+
+
+@load.command("demo")
+@click.option("--creators", default=20, show_default=True, help="How many creators.")
+@click.option("--students", default=5000, show_default=True, help="How many students, all creators together.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same rows.")
+@click.option("--days", default=120, show_default=True, help="How long the platform has existed.")
+@click.option("--as-of", type=AS_OF, default=None, help="The platform's newest instant.  [default: the last full hour]")
+@click.option("--largest-share", type=float, default=1 / 3, help="Share of the students that the largest creator has.  [default: a third]")
+@click.option("--history", is_flag=True, help="Also write what hourly runs over those days would have left behind.")
+@click.option("--replica", is_flag=True, help="Tables without constraints, as a logical replica has them.")
+def load_demo(as_of: datetime | None, **plan: Any) -> None:
+    """A believable platform, hostile names and broken preferences included. Replaces what a loader put there before."""
+    from pipelines import warehouse
+    from pipelines.local import demo
+
+    made = demo.DemoPlan(as_of=as_of or warehouse.current_hour(), **plan)
+    _fill_source(lambda connection, say: demo.load(connection, made, say))
+
+
+@load.command("oulad")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--through",
+    callback=parse_day,
+    default=None,
+    metavar="YYYY-MM-DD",
+    help="Only what was known on that day; call again with later days to go on.",
+)
+def load_oulad(path: Path, through: date | None) -> None:
+    """The Open University Learning Analytics Dataset (folder PATH of its files) as seven enterprise creators."""
+    from pipelines import console
+    from pipelines.local import oulad
+
+    counts = _fill_source(lambda connection, say: oulad.load(connection, path, through, say))
+    rows = [
+        (c.file, c.rows, c.loaded, sum(c.rejected.values()), "; ".join(f"{n:,} {why}" for why, n in c.rejected.items()) or "–")
+        for c in counts
+    ]
+    console.show_table(["file", "rows", "loaded", "rejected", "reasons"], rows, right=["rows", "loaded", "rejected"])
+
+
+def _fill_source(fill: Callable[[Any, Callable[[str], None]], Any]) -> Any:
+    from pipelines import console, warehouse
+
+    with warehouse.open_connection(_settings().source_address, setting="SOURCE_URL") as connection:
+        return fill(connection, console.say)
+
+
+@cli.command()
+@click.option("--hours", default=1, show_default=True, type=click.IntRange(1, 24 * 366), help="How long the made-up platform lives on.")
+def tick(hours: int) -> None:
+    """Let the demo platform live on: students watch, ask, rate, pass, join, leave. Later runs then find changes."""
+    from pipelines import console
+    from pipelines.local import life
+
+    changes = _fill_source(lambda connection, say: life.tick(connection, hours, say))
+    console.show_table(["table", "changes"], sorted(changes.items()), right=["changes"])
+
+
+@cli.command()
+@click.argument("job", type=click.Choice(["hourly", "daily"]))
+@click.option("--as-of", type=AS_OF, default=None, help="Compute for this instant, e.g. 2026-03-01T06:00Z.  [default: the last full hour]")
+@click.option("--creator", "creators", multiple=True, help="daily only: render only this creator (id or name); may be repeated.")
+def run(job: str, as_of: datetime | None, creators: tuple[str, ...]) -> None:
+    """Run a job here and now, as its schedule would; it shows in the Dagster UI as well."""
+    if creators and job == "hourly":
+        raise UsageProblem("--creator narrows the reports of `run daily`; the hourly job always covers everybody.")
+    settings = _prepared()
+    ids = _creator_ids(settings, creators)
+    _run_jobs(settings, [job], as_of, ids)
+
+
+def _creator_ids(settings: Settings, creators: tuple[str, ...]) -> list[str]:
+    if not creators:
+        return []
+    from pipelines import links, warehouse
+
+    with warehouse.connect(settings, autocommit=True) as connection:
+        names = links.entitled(connection)
+    return [links.find_creator(names, wanted) for wanted in creators]
+
+
+def _run_jobs(settings: Settings, jobs: list[str], as_of: datetime | None, creators: list[str]) -> None:
+    from pipelines import console
+
+    with console.PROGRESS.status("starting (Dagster and dbt take a few seconds to load) …"):
+        from pipelines.jobs import Runner
+
+        runner = Runner(settings)
+    for job in jobs:
+        with console.RunDisplay(job).shown() as display:
+            runner.run(job, as_of=as_of, creators=creators, write=display.write)
+
+
+@cli.command()
+@click.argument("creator")
+@click.option("--report", "reports", multiple=True, help="Only this report (students, videos, report); may be repeated.")
+@click.option("--format", "formats", multiple=True, help="Only this format (csv, json, html); may be repeated.")
+@click.option(
+    "--for", "lifetime", type=DURATION, default=None, help="How long the link lives: 30s, 15m, 24h, 7d.  [default: 24h (LINK_HOURS)]"
+)
+def link(creator: str, reports: tuple[str, ...], formats: tuple[str, ...], lifetime: timedelta | None) -> None:
+    """Fresh signed links to the newest files of CREATOR (an id or a name). Whoever holds a link can open it until it ends."""
+    from pipelines import console, links
+
+    settings = _prepared()
+    found = links.mint(
+        settings,
+        [creator],
+        lifetime=lifetime or timedelta(hours=settings.link_hours),
+        requested_by=f"cli:{getpass.getuser()}",
+        reports=reports,
+        formats=formats,
+    )
+    console.show_links(found)
+
+
+@cli.command()
+def creators() -> None:
+    """List the creators who receive reports: on the enterprise plan, not expired."""
+    from pipelines import console, links, warehouse
+
+    with warehouse.connect(_prepared(), autocommit=True) as connection:
+        console.show_table(["id", "name"], links.entitled(connection).items())
+
+
+@cli.command()
+@click.option("--creator", default=None, help="Only this creator's id.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows.")
+def history(creator: str | None, limit: int) -> None:
+    """The audit log of exports and links, newest first."""
+    from pipelines import console, export_log, warehouse
+    from pipelines.arguments import parse_creator_id
+
+    wanted = parse_creator_id(creator)
+    with warehouse.connect(_prepared(), autocommit=True) as connection:
+        entries = export_log.history(connection, wanted, limit)
+    headings = ["at", "event", "creator", "report", "format", "edition", "rows", "bytes", "asked by", "reason"]
+    rows = [
+        (e.logged_at, e.event, e.creator_id, e.report, e.format, e.edition_on, e.row_count, e.byte_count, e.requested_by, e.reason)
+        for e in entries
+    ]
+    console.show_table(headings, rows, right=["rows", "bytes"])
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="The outcomes as a JSON array.")
+def check(as_json: bool) -> None:
+    """Run every check: dbt tests, the rules at both doors, indexes of the source. Exit code 1 when an error-level one fails."""
+    from pipelines import checkup, console
+
+    settings = _prepared()
+    with console.PROGRESS.status("checking …"):
+        outcomes = checkup.run_checks(settings)
+    if as_json:
+        click.echo(json.dumps([outcome.__dict__ for outcome in outcomes], indent=1))
+    else:
+        console.show_checks(outcomes)
+    failed = [outcome for outcome in outcomes if not outcome.passed and outcome.severity == "error"]
+    if failed:
+        raise Problem(f"{len(failed)} of {len(outcomes)} checks fail: {', '.join(sorted({f'{o.where} {o.name}' for o in failed})[:3])}.")
+
+
+@cli.command()
+@click.option("--port", default=None, type=click.IntRange(1, 65535), help="Port of the Dagster UI.  [default: 3000 or the next free one]")
+def dev(port: int | None) -> None:
+    """The Dagster UI with schedules and sensors running, on the embedded servers or yours, until Ctrl-C."""
+    from pipelines import instance
+    from pipelines.local import dev as dev_servers
+
+    settings = _prepared()
+    instance.prepare(settings)
+    dev_servers.serve(settings, port)
+
+
+@cli.command()
+def demo() -> None:
+    """From nothing to links that open: demo rows (unless a source is there), both jobs, and a table of links."""
+    from pipelines import console, links
+    from pipelines.local import source
+
+    settings = _prepared()
+    if not source.exists(settings.source_address, settings.source_schema):
+        click.get_current_context().invoke(load_demo)
+    _run_jobs(settings, ["hourly", "daily"], None, [])
+    lifetime = timedelta(hours=settings.link_hours)
+    found = links.mint(settings, None, lifetime=lifetime, requested_by=f"cli:{getpass.getuser()}")
+    links.write_json(found, settings.local_dir / "links.json")
+    console.show_links(found)
+    console.say(
+        f"{len(found)} links, also in {settings.local_dir / 'links.json'}. The servers stay up for them; `creator-reports down` stops them."
+    )
+
+
+def main() -> None:
+    """Entry point: problems become one line on standard error and an exit code."""
+    sys.stdout.reconfigure(line_buffering=True)  # pyrefly: ignore[missing-attribute]  whoever reads a pipe wants lines as they come
+    try:
+        cli(standalone_mode=False)
+    except UsageProblem as problem:
+        sys.exit(_complain(problem, 2))
+    except Problem as problem:
+        sys.exit(_complain(problem, 1))
+    except click.exceptions.Abort:
+        sys.exit(_complain(Problem("stopped."), 130))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Exception as error:
+        sys.exit(_complain(_translate(error), 1))
+
+
+def _translate(error: Exception) -> Problem:
+    """A line for errors of the libraries that a person can mend; anything else is a defect and keeps its traceback."""
+    import psycopg
+
+    if isinstance(error, psycopg.Error):
+        from pipelines.warehouse import explain
+
+        return Problem(explain(error))
+    if isinstance(error, OSError):
+        return Problem(f"{error.strerror or error}: {error.filename or 'no file named'}; free space or check the rights, then run again.")
+    raise error
+
+
+def _complain(problem: Problem, code: int) -> int:
+    click.echo(f"creator-reports: {problem}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

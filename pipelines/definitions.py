@@ -1,0 +1,36 @@
+"""Everything that Dagster is told: pure wiring. Importing this module opens no socket."""
+
+import warnings
+
+import dagster as dg
+
+from pipelines import assets, audit, cadence, catalog, report_assets, runs, transform
+from pipelines.settings import Settings, load_settings
+
+
+def build(settings: Settings) -> dg.Definitions:
+    """All assets, checks, jobs and schedules for `settings`."""
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)  # backfill policies are marked beta; nobody who reads our logs can act on it
+    manifest = catalog.read_manifest()
+    found = catalog.load_catalog(manifest)
+    partitions = cadence.build_partitions(settings.first_day)
+    dbt = transform.build_assets(settings, manifest)
+    return dg.Definitions(
+        assets=[*assets.build_steps(settings, found), dbt, report_assets.build_reports(settings, found, partitions)],
+        asset_checks=[
+            audit.build_door(settings, "incoming"),
+            audit.build_door(settings, "marts"),
+            transform.build_freshness(settings, manifest),
+        ],
+        jobs=cadence.build_jobs(transform.nightly_checks(dbt, manifest)),
+        schedules=cadence.build_schedules(),
+        resources={"run_guard": runs.build_guard(settings)},
+        executor=dg.in_process_executor,
+        loggers={"console": runs.console_logger},
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location, with the settings of the environment."""
+    return build(load_settings())

@@ -1,0 +1,128 @@
+"""The audit log of exports (`ops.export_log`): append-only, a `started` row before each upload, its outcome after.
+
+Belongs here: writing and reading that table. Does not: rendering, uploading, links (a link is never written down).
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A row of the log. `row_count` and `byte_count` are of the file; `content_digest` is of the frame and contract that it was made from."""
+
+    export_id: UUID
+    event: str
+    run_id: str
+    requested_by: str
+    creator_id: str
+    report: str
+    format: str
+    edition_on: date | None = None
+    as_of: datetime | None = None
+    complete_through: datetime | None = None
+    row_count: int | None = None
+    byte_count: int | None = None
+    sha256: str | None = None
+    object_key: str | None = None
+    content_digest: str | None = None
+    expires_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedEntry(Entry):
+    """An `Entry` as stored: with its number and the moment it was written."""
+
+    log_id: int
+    logged_at: datetime
+
+
+_COLUMNS = list(Entry.__dataclass_fields__)
+_SELECT = f"select {', '.join(c + '::text' if c == 'creator_id' else c for c in _COLUMNS)}, log_id, logged_at from ops.export_log"
+
+
+def new_export_id() -> UUID:
+    """The id that a `started` row shares with its outcome."""
+    return uuid4()
+
+
+def record(connection: psycopg.Connection, entry: Entry) -> None:
+    """Append `entry`. The connection commits by itself (autocommit): a row stands before what it announces begins."""
+    values = asdict(entry)
+    connection.execute(
+        sql.SQL("insert into ops.export_log ({}) values ({})").format(
+            sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)), sql.SQL(", ").join(map(sql.Placeholder, _COLUMNS))
+        ),
+        values,
+    )
+
+
+def latest_files(connection: psycopg.Connection, creator_id: str) -> dict[tuple[str, str], LoggedEntry]:
+    """The newest good file of each (report, format) of a creator."""
+    query = (
+        _SELECT.replace("select ", "select distinct on (report, format) ", 1)
+        + " where creator_id = %s and event in ('finished', 'unchanged') order by report, format, log_id desc"
+    )
+    return {(entry.report, entry.format): entry for entry in _entries(connection, query, (creator_id,))}
+
+
+def uploaded_at(connection: psycopg.Connection, object_key: str) -> datetime | None:
+    """When the object at `object_key` was uploaded last, by the log."""
+    row = connection.execute(
+        "select max(logged_at) from ops.export_log where object_key = %s and event = 'finished'", (object_key,)
+    ).fetchone()
+    return row[0] if row else None
+
+
+def edition_files(connection: psycopg.Connection, edition_on: date) -> list[LoggedEntry]:
+    """What was delivered in the edition of a day: the newest good file of each creator, report and format."""
+    query = (
+        _SELECT.replace("select ", "select distinct on (creator_id, report, format) ", 1)
+        + " where edition_on = %s and event in ('finished', 'unchanged') order by creator_id, report, format, log_id desc"
+    )
+    return _entries(connection, query, (edition_on,))
+
+
+def history(connection: psycopg.Connection, creator_id: str | None, limit: int) -> list[LoggedEntry]:
+    """The newest `limit` rows, of all creators or of one, newest first."""
+    where = " where creator_id = %s" if creator_id else ""
+    return _entries(connection, f"{_SELECT}{where} order by log_id desc limit %s", (*([creator_id] if creator_id else []), limit))
+
+
+def _entries(connection: psycopg.Connection, query: str, parameters: tuple[object, ...]) -> list[LoggedEntry]:
+    with connection.cursor(row_factory=class_row(LoggedEntry)) as cursor:
+        return cursor.execute(query.encode(), parameters).fetchall()
+
+
+def hold_rendering(connection: psycopg.Connection, run_id: str) -> None:
+    """Show, for as long as `connection` lives, that `run_id` is still rendering."""
+    connection.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", (f"creator-reports rendering {run_id}",))
+
+
+def write_abandoned(connection: psycopg.Connection, run_id: str) -> int:
+    """Give an end to each `started` row whose run is gone (killed, machine lost). Returns how many there were."""
+    open_runs = connection.execute(
+        """select distinct run_id from ops.export_log s where event = 'started' and not exists (
+               select from ops.export_log e where e.export_id = s.export_id and e.event in ('finished', 'failed', 'abandoned'))"""
+    ).fetchall()
+    count = 0
+    for (open_run,) in open_runs:
+        name = f"creator-reports rendering {open_run}"
+        if connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)).fetchone() != (True,):
+            continue  # that run is alive, in another process
+        count += connection.execute(
+            """insert into ops.export_log (export_id, event, run_id, requested_by, creator_id, report, format, edition_on, as_of, reason)
+               select export_id, 'abandoned', run_id, requested_by, creator_id, report, format, edition_on, as_of, %s
+               from ops.export_log s where event = 'started' and run_id = %s and not exists (
+                   select from ops.export_log e where e.export_id = s.export_id and e.event in ('finished', 'failed', 'abandoned'))
+               on conflict do nothing""",
+            (f"its run ended without an outcome; noted by run {run_id}", open_run),
+        ).rowcount
+        connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
+    return count

@@ -1,0 +1,82 @@
+"""Execute a job in this process, as the schedules would.
+
+Belongs here: tags, partition and outcome of an in-process run. Does not: what the job does (cadence, assets), how it is shown (console).
+"""
+
+import getpass
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import dagster as dg
+
+from pipelines import instance
+from pipelines.definitions import build
+from pipelines.problem import Problem
+from pipelines.runs import AS_OF_TAG, REQUESTED_BY_TAG, listen
+from pipelines.settings import Settings
+from pipelines.warehouse import current_hour
+
+Write = Callable[[str, str, logging.LogRecord], None]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job that succeeded: its Dagster run id and the instant that it was asked for."""
+
+    run_id: str
+    as_of: datetime | None
+
+
+class Runner:
+    """Jobs of one process: definitions and instance are loaded once, so a second job starts at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._instance = instance.open_instance(settings)
+        self._definitions = build(settings)
+
+    def run(self, job_name: str, *, as_of: datetime | None = None, creators: Sequence[str] = (), write: Write) -> Finished:
+        """Run `hourly` or `daily` to its end, for `as_of` or the last full hour. A failed run is a `Problem` with the first cause."""
+        tags = {REQUESTED_BY_TAG: f"cli:{getpass.getuser()}"}
+        if as_of is not None:
+            tags[AS_OF_TAG] = as_of.isoformat()
+        edition = (as_of or current_hour()).date()
+        if edition < self._settings.first_day:
+            raise Problem(f"{edition} lies before the first day of the daily reports; set FIRST_DAY to it or earlier.")
+        config: dict[str, object] = {"loggers": {"console": {}}}
+        if creators:
+            config["ops"] = {"reports": {"config": {"creators": list(creators)}}}
+        job = self._definitions.resolve_job_def(job_name)
+        with listen(write):
+            result = job.execute_in_process(
+                run_config=config,
+                instance=self._instance,
+                partition_key=edition.isoformat() if job_name == "daily" else None,
+                tags=tags,
+                raise_on_error=False,
+            )
+        if not result.success:
+            raise Problem(f"{job_name} failed. {_first_cause(result)}")
+        return Finished(result.run_id, as_of)
+
+
+def _first_cause(result: dg.ExecuteInProcessResult) -> str:
+    """The line that a person needs: the broken checks, else the first failed step's own words."""
+    broken = [
+        f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name} ({evaluation.description or 'no description'})"
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
+    ]
+    if broken:
+        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+        return f"Checks do not hold: {'; '.join(broken[:3])}{more}. Nothing was published; `creator-reports check` shows them all."
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data is not None and data.user_failure_data.description:
+                return f"{event.step_key}: {data.user_failure_data.description}"
+            cause = data.error.cause or data.error if data.error else None
+            return f"{event.step_key}: {' '.join(cause.message.split())}" if cause else f"{event.step_key} failed"
+    return "See the run in the Dagster UI."

@@ -1,0 +1,118 @@
+"""Signed links to the newest files of a creator.
+
+Belongs here: who may have a link, to which file, for how long. Does not: signing itself (store), making files (render).
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psycopg
+
+from pipelines import export_log, publish, render, warehouse
+from pipelines.problem import Problem, UsageProblem
+from pipelines.settings import Settings
+from pipelines.store import Store
+
+
+@dataclass(frozen=True)
+class FileLink:
+    """A file and the link to it. `url` is a bearer secret: print it where it was asked for, and nowhere else."""
+
+    creator_id: str
+    creator: str
+    report: str
+    format: str
+    rows: int
+    bytes: int
+    sha256: str
+    url: str
+    expires_at: datetime
+
+
+def find_creator(creators: dict[str, str], wanted: str) -> str:
+    """The id of the entitled creator called `wanted` (an id, or a name in any case); a `UsageProblem` when there is none or more than one."""
+    if wanted.lower() in creators:
+        return wanted.lower()
+    named = [creator for creator, name in creators.items() if name.casefold() == wanted.casefold()]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise UsageProblem(f"{len(named)} creators are called {wanted!r}; give the id: {', '.join(named[:3])}.")
+    raise UsageProblem(f"no creator {wanted[:80]!r} on a running enterprise plan; `creator-reports creators` lists them.")
+
+
+def entitled(connection: psycopg.Connection) -> dict[str, str]:
+    """Creators who may have links now, id to name."""
+    row = connection.execute("select clock_timestamp()").fetchone()
+    assert row is not None  # a select without from always gives one row
+    as_of = publish.published_as_of(connection)
+    return render.entitled_creators(connection, max(as_of, row[0]) if as_of else row[0])
+
+
+def mint(
+    settings: Settings,
+    creators: Sequence[str] | None,
+    *,
+    lifetime: timedelta,
+    requested_by: str,
+    reports: Iterable[str] = (),
+    formats: Iterable[str] = (),
+) -> list[FileLink]:
+    """Links to the newest files of `creators` (ids or names; None: all), narrowed to `reports` and `formats` when given; each is noted in the log."""
+    store, wanted_reports, wanted_formats = Store(settings), set(reports), set(formats)
+    links = []
+    with warehouse.connect(settings, autocommit=True) as connection:
+        names = entitled(connection)
+        for creator in [find_creator(names, wanted) for wanted in creators] if creators is not None else list(names):
+            files = [
+                entry
+                for entry in export_log.latest_files(connection, creator).values()
+                if (not wanted_reports or entry.report in wanted_reports) and (not wanted_formats or entry.format in wanted_formats)
+            ]
+            if creators is not None and not files:
+                raise Problem(f"no such file of {names[creator]!r} was made yet; run `creator-reports run daily --creator {creator}`.")
+            links += [_mint_one(store, connection, entry, names[creator], lifetime, requested_by) for entry in files]
+    return links
+
+
+def _mint_one(
+    store: Store, connection: psycopg.Connection, entry: export_log.LoggedEntry, name: str, lifetime: timedelta, requested_by: str
+) -> FileLink:
+    if entry.object_key is None or store.age(entry.object_key) is None:
+        raise Problem(
+            f"the file {entry.report}.{entry.format} of {name!r} is no longer in the store; run `creator-reports run daily --creator {entry.creator_id}`."
+        )
+    link = store.sign(entry.object_key, lifetime)
+    fields = {field: getattr(entry, field) for field in export_log.Entry.__dataclass_fields__}
+    noted = replace(
+        export_log.Entry(**fields),
+        export_id=export_log.new_export_id(),
+        event="linked",
+        run_id="link",
+        requested_by=requested_by,
+        expires_at=link.expires_at,
+    )
+    export_log.record(connection, noted)
+    return FileLink(
+        entry.creator_id,
+        name,
+        entry.report,
+        entry.format,
+        entry.row_count or 0,
+        entry.byte_count or 0,
+        entry.sha256 or "",
+        link.url,
+        link.expires_at,
+    )
+
+
+def write_json(links: Sequence[FileLink], path: Path) -> None:
+    """Write the links as a JSON array, readable by its owner only: links are secrets."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([link.__dict__ | {"expires_at": link.expires_at.isoformat()} for link in links], indent=1, ensure_ascii=False)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text + "\n")

@@ -1,0 +1,95 @@
+-- Roles, schemas and the operational tables. Idempotent: `creator-reports init-db` runs it as often as one likes.
+-- Roles belong to the whole server, so another database's init-db may make them at the same moment: a duplicate is fine.
+do $$
+declare
+    wanted text;
+begin
+    foreach wanted in array array['analytics_owner', 'publisher', 'bi_reader', 'report_renderer'] loop
+        if not exists (select from pg_roles where rolname = wanted) then
+            begin
+                execute format('create role %I nologin', wanted);
+            exception when duplicate_object or unique_violation then null;
+            end;
+        end if;
+        if not pg_has_role(current_user, wanted, 'member')
+            or (current_setting('server_version_num')::int >= 160000 and not exists (
+                select from pg_auth_members
+                where roleid = wanted::regrole and member = current_user::regrole
+                    and coalesce((to_jsonb(pg_auth_members) ->> 'set_option')::boolean, true))
+                and not (select rolsuper from pg_roles where rolname = current_user))
+        then
+            execute format('grant %I to %I', wanted, current_user);
+        end if;
+    end loop;
+end $$;
+
+create schema if not exists incoming;
+create schema if not exists raw;
+create schema if not exists staging;
+create schema if not exists intermediate;
+create schema if not exists marts;
+create schema if not exists ops;
+create schema if not exists analytics;
+
+-- The owner of the published tables does DDL only; row security binds it too.
+do $$ begin execute format('grant create on database %I to analytics_owner', current_database()); end $$;
+grant create, usage on schema analytics to analytics_owner;
+grant usage on schema analytics to publisher, bi_reader, report_renderer;
+grant usage on schema marts, ops to publisher;
+grant usage on schema ops to report_renderer, analytics_owner;
+alter default privileges in schema marts grant select on tables to publisher;
+
+-- Which run may write, and how far the tables in `marts` are.
+create table if not exists ops.current_run (
+    is_only boolean primary key default true check (is_only),
+    run_id text not null, job_name text not null, as_of timestamptz not null, started_at timestamptz not null default clock_timestamp());
+comment on table ops.current_run is 'One row: the run that holds the lock. Booking and publishing stop when it is not theirs.';
+
+create table if not exists ops.build (
+    is_only boolean primary key default true check (is_only),
+    booked_run_id text, booked_as_of timestamptz, complete_through timestamptz,
+    built_run_id text, built_as_of timestamptz, state text not null default 'empty' check (state in ('empty', 'building', 'built', 'audited')));
+comment on table ops.build is 'One row: what `raw` holds (booked) and what `marts` holds (built). Only marts in the state `audited` are published.';
+insert into ops.build (is_only) values (true) on conflict do nothing;
+
+create table if not exists ops.watermarks (table_name text primary key, watermark timestamptz not null, run_id text not null);
+comment on table ops.watermarks is 'Per source table: the newest change that is booked. The next run reads from here, less an overlap.';
+
+create table if not exists ops.quarantine (
+    table_name text not null, row_key text not null, reason text not null, creator_id text,
+    first_seen_at timestamptz not null, last_seen_at timestamptz not null, primary key (table_name, row_key, reason));
+comment on table ops.quarantine is 'Source rows that were set aside, with the reason. A row that is healed is booked by the run that reads it next.';
+
+-- Object keys of a creator carry this random word: a new word ends all old links.
+create table if not exists ops.generations (
+    creator_id uuid primary key, generation text not null default replace(gen_random_uuid()::text, '-', ''), created_at timestamptz not null default clock_timestamp());
+comment on table ops.generations is 'The random part of each creator''s object keys. Renderers hold the row FOR SHARE while they upload.';
+grant select, insert on ops.generations to publisher;
+grant update (creator_id) on ops.generations to publisher; -- FOR SHARE needs one updatable column
+
+create table if not exists ops.export_log (
+    log_id bigint generated always as identity primary key,
+    export_id uuid not null,
+    event text not null check (event in ('started', 'finished', 'failed', 'abandoned', 'unchanged', 'linked')),
+    logged_at timestamptz not null default clock_timestamp(),
+    run_id text not null, requested_by text not null, creator_id uuid not null, report text not null, format text not null,
+    edition_on date, as_of timestamptz, complete_through timestamptz, row_count bigint, byte_count bigint, sha256 text, object_key text, content_digest text, expires_at timestamptz, reason text);
+comment on table ops.export_log is 'Append-only: who asked for what, what came of it. `started` is committed before an upload, its outcome after. Never a link.';
+create unique index if not exists export_log_one_start on ops.export_log (export_id) where event = 'started';
+create unique index if not exists export_log_one_end on ops.export_log (export_id) where event in ('finished', 'failed', 'abandoned');
+create index if not exists export_log_latest on ops.export_log (creator_id, report, format, log_id desc);
+create index if not exists export_log_edition on ops.export_log (edition_on);
+grant select, insert on ops.export_log to publisher;
+grant select on ops.current_run, ops.build to publisher;
+
+create or replace function ops.refuse_change() returns trigger language plpgsql as $$
+begin
+    raise exception 'ops.export_log is append-only: % is refused', tg_op;
+end $$;
+create or replace trigger export_log_is_append_only before update or delete or truncate on ops.export_log for each statement execute function ops.refuse_change();
+
+-- The creator that a renderer's transaction is bound to; empty or malformed means none, and so no rows.
+create or replace function ops.render_creator() returns uuid language sql stable parallel safe set search_path = pg_catalog as $$
+    select case when current_setting('ops.render_creator', true) ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        then current_setting('ops.render_creator', true)::uuid end
+$$;

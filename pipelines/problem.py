@@ -1,0 +1,16 @@
+"""The errors that a person reads: one line that says what is wrong and what to do.
+
+Belongs here: the two exception types that the command line and Dagster show without a traceback of ours.
+Does not: errors that only code handles.
+"""
+
+
+class Problem(Exception):
+    """Something failed for a reason that its reader can mend. The message is one line: what is wrong, then what to do.
+
+    The command line prints it and exits with 1.
+    """
+
+
+class UsageProblem(Problem):
+    """The request itself is wrong (an unknown creator, a malformed duration). The command line exits with 2."""

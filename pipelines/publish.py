@@ -1,0 +1,194 @@
+"""Marts to `analytics`: tables made from the contract, rows merged in one transaction.
+
+Belongs here: DDL of published tables (additive only), row security on them, the merge, `analytics.published`.
+Does not: computing or checking rows (dbt, audit), reading them (render).
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from pipelines import warehouse
+from pipelines.catalog import Mart
+from pipelines.problem import Problem
+from pipelines.settings import Settings
+
+_LOCK_TRIES = 40
+_PUBLISHED = """
+create table if not exists analytics.published (
+    table_name text primary key, as_of timestamptz not null, complete_through timestamptz not null, run_id text not null, code_version text not null);
+comment on table analytics.published is 'One row per published table: the instant it was computed for, and up to when the source was complete.';
+grant select on analytics.published to bi_reader, report_renderer;
+grant select, insert, update on analytics.published to publisher;
+"""
+
+
+@dataclass(frozen=True)
+class TablePublished:
+    """What one publish did to one table: rows written (inserted or changed), rows removed, rows that it holds now."""
+
+    table: str
+    written_count: int
+    removed_count: int
+    row_count: int
+
+
+def published_as_of(connection: psycopg.Connection) -> datetime | None:
+    """The newest `as_of` in `analytics.published`, or None before the first publish."""
+    if connection.execute("select to_regclass('analytics.published')").fetchone() == (None,):
+        return None
+    row = connection.execute("select max(as_of) from analytics.published").fetchone()
+    return row[0] if row else None
+
+
+def publish(
+    settings: Settings, marts: Iterable[Mart], run: warehouse.Run, code_version: str, *, say: Callable[[str], None]
+) -> list[TablePublished]:
+    """Merge all audited marts into `analytics` in one transaction; readers see the old rows or the new ones, never a mixture.
+
+    Refuses marts that are not audited, and an `as_of` before the published one. An equal `as_of` merges what differs.
+    """
+    marts = list(marts)
+    _with_lock_timeout(settings, _make_published)
+    for mart in marts:
+        _with_lock_timeout(settings, lambda connection, mart=mart: _make_table(connection, mart))
+    with warehouse.owned_transaction(settings, run) as connection:
+        build = connection.execute("select state, built_as_of, complete_through, booked_as_of from ops.build").fetchone()
+        if build is None or build[0] != "audited":
+            raise Problem(f"the marts are not audited (state: {build[0] if build else 'empty'}); run the whole job, checks included.")
+        newest = published_as_of(connection)
+        if newest is not None and build[1] < newest:
+            raise Problem(
+                f"analytics is published as of {newest:%Y-%m-%d %H:%M} UTC; {build[1]:%Y-%m-%d %H:%M} is earlier and is not published over it."
+            )
+        warehouse.set_role(connection, "publisher")
+        published = [_merge(connection, mart) for mart in marts]
+        for mart in marts:
+            connection.execute(
+                """insert into analytics.published (table_name, as_of, complete_through, run_id, code_version) values (%s, %s, %s, %s, %s)
+                   on conflict (table_name) do update set as_of = excluded.as_of, complete_through = excluded.complete_through,
+                       run_id = excluded.run_id, code_version = excluded.code_version""",
+                (mart.name, build[1], min(build[2], build[1]), run.run_id, code_version),
+            )
+    written, removed = sum(table.written_count for table in published), sum(table.removed_count for table in published)
+    say(f"published {len(published)} tables: {written:,} rows written, {removed:,} removed")
+    return published
+
+
+def _with_lock_timeout(settings: Settings, change: Callable[[psycopg.Connection], None]) -> None:
+    """DDL in its own short transaction: a reader that holds the table for long must not make all others queue behind us."""
+    for attempt in range(_LOCK_TRIES):
+        try:
+            with warehouse.connect(settings) as connection:
+                connection.execute("set local lock_timeout = '50ms'")
+                warehouse.set_role(connection, "analytics_owner")
+                change(connection)
+            return
+        except psycopg.errors.LockNotAvailable:
+            time.sleep(min(0.05 * 2**attempt, 1.0))
+    raise Problem("a reader holds a table of analytics for long, so its columns could not be changed; end that session and run again.")
+
+
+def _make_published(connection: psycopg.Connection) -> None:
+    if connection.execute("select to_regclass('analytics.published')").fetchone() == (None,):
+        connection.execute(_PUBLISHED)
+
+
+def _make_table(connection: psycopg.Connection, mart: Mart) -> None:
+    """Create the table, or add the columns that the contract gained; a dropped or retyped column stops with a message."""
+    table = sql.Identifier("analytics", mart.name)
+    found = dict(
+        connection.execute(
+            "select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
+            (f"analytics.{mart.name}",),
+        ).fetchall()
+    )
+    if not found:
+        _create_table(connection, mart, table)
+        found = {column.name: column.data_type for column in mart.columns}
+    gone = sorted(set(found) - {column.name for column in mart.columns})
+    if gone:
+        raise Problem(
+            f"the contract of {mart.name} no longer has {', '.join(gone)}, which readers may use; drop the column from analytics by hand, then run again."
+        )
+    for column in mart.columns:
+        if column.name not in found:
+            connection.execute(
+                sql.SQL("alter table {} add column {} {}").format(
+                    table, sql.Identifier(column.name), warehouse.trusted_sql(column.data_type)
+                )
+            )
+        elif not _is_same_type(connection, found[column.name], column.data_type):
+            raise Problem(
+                f"{mart.name}.{column.name} is published as {found[column.name]}, the contract says {column.data_type}; change the type there by hand, then run again."
+            )
+    _comment(connection, mart, table)
+
+
+def _is_same_type(connection: psycopg.Connection, found: str, wanted: str) -> bool:
+    """Whether two spellings (`numeric(5,4)`, `timestamptz`) mean one type."""
+    row = connection.execute("select to_regtype(%s) = to_regtype(%s)", (found, wanted)).fetchone()
+    return found.replace(" ", "") == wanted.replace(" ", "") or (row == (True,) and "(" not in found + wanted)
+
+
+def _create_table(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) -> None:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column.name), warehouse.trusted_sql(column.data_type)) for column in mart.columns
+    )
+    key = sql.SQL(", ").join(map(sql.Identifier, mart.primary_key))
+    connection.execute(sql.SQL("create table {} ({}, primary key ({}))").format(table, columns, key))
+    if mart.primary_key[0] != "creator_id":
+        connection.execute(sql.SQL("create index on {} (creator_id)").format(table))
+    for statement in (
+        "alter table {} enable row level security",
+        "alter table {} force row level security",
+        "create policy publisher_writes on {} to publisher using (true) with check (true)",
+        "create policy bi_reads_all on {} for select to bi_reader using (true)",
+        "create policy renderer_reads_its_creator on {} for select to report_renderer using (creator_id = (select ops.render_creator()))",
+        "grant select, insert, update, delete on {} to publisher",
+        "grant select on {} to bi_reader, report_renderer",
+    ):
+        connection.execute(sql.SQL(statement).format(table))
+
+
+def _comment(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) -> None:
+    """Write comments that differ from the yml. Each one takes a lock, so unchanged ones are left alone."""
+    stored = dict(
+        connection.execute(
+            "select objsubid, description from pg_description where objoid = %s::regclass and classoid = 'pg_class'::regclass",
+            (f"analytics.{mart.name}",),
+        ).fetchall()
+    )
+    numbers = dict(
+        connection.execute("select attname, attnum from pg_attribute where attrelid = %s::regclass", (f"analytics.{mart.name}",)).fetchall()
+    )
+    if stored.get(0) != mart.description:
+        connection.execute(sql.SQL("comment on table {} is {}").format(table, mart.description))
+    for column in mart.columns:
+        if stored.get(numbers[column.name]) != column.description:
+            connection.execute(sql.SQL("comment on column {}.{} is {}").format(table, sql.Identifier(column.name), column.description))
+
+
+def _merge(connection: psycopg.Connection, mart: Mart) -> TablePublished:
+    names = [sql.Identifier(column.name) for column in mart.columns]
+    others = [sql.Identifier(column.name) for column in mart.columns if column.name not in mart.primary_key] or names
+    listed = sql.SQL(", ").join
+    parts = {
+        "to": sql.Identifier("analytics", mart.name),
+        "of": sql.Identifier("marts", mart.name),
+        "names": listed(names),
+        "key": listed(map(sql.Identifier, mart.primary_key)),
+        "same": sql.SQL(" and ").join(sql.SQL("a.{0} = m.{0}").format(sql.Identifier(name)) for name in mart.primary_key),
+        "sets": listed(sql.SQL("{0} = excluded.{0}").format(name) for name in others),
+        "old": listed(sql.SQL("a.{}").format(name) for name in others),
+        "new": listed(sql.SQL("excluded.{}").format(name) for name in others),
+    }
+    removed = connection.execute(sql.SQL("delete from {to} a where not exists (select from {of} m where {same})").format(**parts)).rowcount
+    merge = "insert into {to} as a ({names}) select {names} from {of} on conflict ({key}) do update set {sets} where ({old}) is distinct from ({new})"
+    written = connection.execute(sql.SQL(merge).format(**parts)).rowcount
+    row = connection.execute(sql.SQL("select count(*) from {to}").format(**parts)).fetchone()
+    return TablePublished(mart.name, written, removed, row[0] if row else 0)

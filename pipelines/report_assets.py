@@ -1,0 +1,138 @@
+"""The reports as Dagster assets, one partition per edition day.
+
+Belongs here: which creators and which day, the numbers of a materialization, red or green. Does not: rendering (render).
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import dagster as dg
+from pydantic import Field
+
+from pipelines import export_log, publish, render, warehouse
+from pipelines.assets import numbers
+from pipelines.catalog import Catalog, Report
+from pipelines.creator_files import Order, Tally
+from pipelines.problem import Problem
+from pipelines.runs import PARTITION_TAG, plain_failures, requester
+from pipelines.settings import Settings
+
+SUCCESS_WANTED = 0.95
+"""Below this share of creators rendered, the report step ends red."""
+
+
+class RenderConfig(dg.Config):
+    """What the Launchpad may narrow. Reading, checking and publishing always cover everybody."""
+
+    creators: list[str] = Field(
+        default=[],
+        description="Ids of the creators whose reports are rendered; leave it empty for all creators on an enterprise plan.",
+    )
+
+
+def _report_spec(report: Report) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        dg.AssetKey(["reports", report.name]),
+        deps=[dg.AssetKey(["analytics", mart]) for mart in report.marts],
+        group_name="7_reports",
+        description=f"{report.description} Per creator, as {', '.join(report.formats).upper()}.",
+        kinds=set(report.formats),
+    )
+
+
+def build_reports(settings: Settings, catalog: Catalog, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """All reports as one step, so that a creator's files come from one snapshot."""
+    specs = [_report_spec(report) for report in catalog.reports.values()]
+
+    @dg.multi_asset(name="reports", specs=specs, partitions_def=partitions, can_subset=True, backfill_policy=dg.BackfillPolicy.multi_run(1))
+    def render_reports(context: dg.AssetExecutionContext, config: RenderConfig) -> Iterator[dg.MaterializeResult]:
+        """Render and upload the files of all entitled creators; what has not changed stays. A past day lists what was delivered then."""
+        names = tuple(key.path[-1] for key in sorted(context.selected_asset_keys))
+        edition_on = date.fromisoformat(context.run.tags[PARTITION_TAG])
+        order = Order(context.run.run_id, requester(context.run.tags), edition_on, names)
+        with plain_failures():
+            yield from _render_edition(settings, catalog, order, config.creators, context)
+
+    return render_reports
+
+
+def _render_edition(
+    settings: Settings, catalog: Catalog, order: Order, chosen: list[str], context: dg.AssetExecutionContext
+) -> Iterator[dg.MaterializeResult]:
+    with warehouse.connect(settings, autocommit=True) as connection:
+        as_of = publish.published_as_of(connection)
+        if as_of is None or as_of.date() < order.edition_on:
+            stand = f"as of {as_of:%Y-%m-%d %H:%M} UTC" if as_of else "not at all"
+            raise Problem(
+                f"analytics is published {stand}, so there are no rows for the edition of {order.edition_on}; run the daily job of that day."
+            )
+        if as_of.date() > order.edition_on:
+            delivered = export_log.edition_files(connection, order.edition_on)
+            context.log.info(f"{order.edition_on} is past: {len(delivered)} files were delivered then; nothing is rendered")
+            yield from (
+                _delivered_result(name, order.edition_on, [entry for entry in delivered if entry.report == name]) for name in order.reports
+            )
+            return
+        creators = choose_creators(render.entitled_creators(connection, as_of), chosen)
+    began = time.monotonic()
+    tally = render.render_all(settings, catalog, order, creators, say=context.log.info, advance=_progress(context.log.info))
+    context.log.info(summarize(tally))
+    for problem in tally.problems[:20]:
+        context.log.error(problem)
+    if tally.success_rate < SUCCESS_WANTED:
+        first = tally.problems[0] if tally.problems else ""
+        raise Problem(
+            f"{tally.creators['failed']} of {tally.creators.total()} creators failed, the rest have their files. First: {first}. Run again: only what is missing is done."
+        )
+    counts = {f"creators_{state}": tally.creators[state] for state in ("done", "unchanged", "failed")}
+    counts |= {f"files_{event}": tally.files[event] for event in ("finished", "unchanged", "failed")}
+    for name in order.reports:
+        yield dg.MaterializeResult(
+            asset_key=["reports", name],
+            metadata=numbers(as_of, **counts, bytes_uploaded=tally.byte_count, step_seconds=round(time.monotonic() - began, 3)),
+        )
+
+
+def choose_creators(entitled: dict[str, str], chosen: list[str]) -> list[str]:
+    """`chosen`, or all entitled creators when nothing was chosen; a `Problem` names ids that get no reports."""
+    strangers = [creator for creator in chosen if creator not in entitled]
+    if strangers:
+        raise Problem(
+            f"no reports for {', '.join(strangers[:3])}: not a creator on a running enterprise plan. See `creator-reports creators`."
+        )
+    return chosen or list(entitled)
+
+
+def summarize(tally: Tally) -> str:
+    """One line on what became of creators and files."""
+    creators, files = tally.creators, tally.files
+    return (
+        f"reports: {creators['done']} creators with new files, {creators['unchanged']} unchanged, {creators['failed']} failed;"
+        f" {files['finished']} files uploaded ({tally.byte_count:,} bytes), {files['unchanged']} left as they are"
+    )
+
+
+def _progress(say: Callable[[str], None]) -> Callable[[int, int], None]:
+    """Say how far rendering is, at most every five seconds."""
+    last = time.monotonic()
+
+    def advance(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 5:
+            last = time.monotonic()
+            say(f"rendered {done:,} of {total:,} creators")
+
+    return advance
+
+
+def _delivered_result(name: str, edition_on: date, entries: list[export_log.LoggedEntry]) -> dg.MaterializeResult:
+    lines = [
+        f"| {entry.creator_id} | {entry.format} | {entry.row_count} | {entry.as_of:%Y-%m-%d %H:%M} | {entry.sha256} |"
+        for entry in entries[:200]
+    ]
+    table = "\n".join(["| creator | format | rows | as of | sha256 |", "|---|---|---|---|---|", *lines])
+    return dg.MaterializeResult(
+        asset_key=["reports", name],
+        metadata={"edition": str(edition_on), "files_delivered": len(entries), "delivered": dg.MetadataValue.md(table)},
+    )

@@ -1,0 +1,138 @@
+"""What a Dagster run of ours computes for, and its turn at the lock.
+
+Belongs here: `as_of`, edition day and requester of a run (from its tags), the lock as a Dagster resource, errors as Dagster shows them.
+Does not: jobs and schedules (cadence), the lock itself (warehouse).
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+
+import dagster as dg
+import psycopg
+
+from pipelines import publish, warehouse
+from pipelines.problem import Problem
+from pipelines.settings import Settings
+
+AS_OF_TAG = "creator-reports/as_of"
+TICK_TAG = "creator-reports/tick"
+REQUESTED_BY_TAG = "creator-reports/requested_by"
+PARTITION_TAG = "dagster/partition"
+DAILY_TICK = time(3, tzinfo=UTC)
+"""When the daily job is due, UTC."""
+
+Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
+
+
+def settle_as_of(tags: Mapping[str, str], published: datetime | None, now: datetime) -> datetime:
+    """The instant that a run computes for, UTC.
+
+    An explicit one (`creator-reports/as_of`) is taken as it is, or refused when it lies before what is published or after `now`. A scheduled tick that
+    comes late, or no instant at all, moves up to what is published already: late runs repair, they never turn tables back. The edition of a past day is
+    refused: its reports are what was delivered then.
+    """
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    edition = date.fromisoformat(tags[PARTITION_TAG]) if PARTITION_TAG in tags else None
+    if published is not None and edition is not None and edition < published.date():
+        raise Problem(
+            f"{edition} is past: the tables are published as of {published:%Y-%m-%d %H:%M} UTC. Materialize only that day's report assets to list what was delivered."
+        )
+    if AS_OF_TAG in tags:
+        return _check_explicit(datetime.fromisoformat(tags[AS_OF_TAG]), published, now)
+    if TICK_TAG in tags:
+        wanted = datetime.fromisoformat(tags[TICK_TAG])
+    else:
+        wanted = hour if edition is None else min(hour, datetime.combine(edition, DAILY_TICK)) if edition < now.date() else hour
+    return max(wanted, published) if published is not None else wanted
+
+
+def _check_explicit(as_of: datetime, published: datetime | None, now: datetime) -> datetime:
+    if as_of > now:
+        raise Problem(f"as_of {as_of:%Y-%m-%d %H:%M} UTC lies in the future; give an instant that has passed.")
+    if published is not None and as_of < published:
+        raise Problem(
+            f"as_of {as_of:%Y-%m-%d %H:%M} UTC is earlier than what is published ({published:%Y-%m-%d %H:%M} UTC); tables never go back."
+        )
+    return as_of
+
+
+def enter_run(context: Context) -> warehouse.Run:
+    """The run of this step, its lock held and its `as_of` settled; waits for a run that is under way."""
+    guard: warehouse.RunGuard = context.resources.run_guard
+    now = datetime.now(UTC)
+    tags = context.run.tags
+    run = warehouse.Run(context.run.run_id, context.run.job_name, now)
+    return guard.enter(run, context.log.info, lambda connection: settle_as_of(tags, publish.published_as_of(connection), now))
+
+
+def requester(tags: Mapping[str, str]) -> str:
+    """Who asked for a run: `schedule`, `cli:<user>` or `ui`."""
+    return tags.get(REQUESTED_BY_TAG) or ("schedule" if "dagster/schedule_name" in tags else "ui")
+
+
+def build_guard(settings: Settings) -> dg.ResourceDefinition:
+    """The run lock as a resource, so that Dagster lets it go when the run ends, however it ends."""
+
+    @dg.resource(description="Holds the run lock from the first step that writes to the publish.")
+    def run_guard(_: dg.InitResourceContext) -> Iterator[warehouse.RunGuard]:
+        guard = warehouse.RunGuard(settings)
+        try:
+            yield guard
+        finally:
+            guard.leave()
+
+    return run_guard
+
+
+@contextmanager
+def plain_failures() -> Iterator[None]:
+    """Show a `Problem`, and Postgres' own errors, in Dagster as one line; a retry is left to errors that time may heal."""
+    try:
+        yield
+    except Problem as problem:
+        raise dg.Failure(str(problem), allow_retries=False) from None
+    except psycopg.OperationalError as error:
+        raise dg.Failure(warehouse.explain(error)) from error
+    except psycopg.Error as error:
+        raise dg.Failure(warehouse.explain(error), allow_retries=False) from error
+
+
+class _LineHandler(logging.Handler):
+    """Hands each record on as (step, line, record): without the run id and job name that Dagster puts before every message."""
+
+    def __init__(self, write: Callable[[str, str, logging.LogRecord], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        meta = getattr(record, "dagster_meta", {})
+        self._write(str(meta.get("step_key") or ""), str(meta.get("orig_message") or record.getMessage()), record)
+
+
+_writers: list[Callable[[str, str, logging.LogRecord], None]] = []
+
+
+@contextmanager
+def listen(write: Callable[[str, str, logging.LogRecord], None]) -> Iterator[None]:
+    """Give `write` every log record of runs executed in this process meanwhile, as step, line and record."""
+    _writers.append(write)
+    try:
+        yield
+    finally:
+        _writers.remove(write)
+
+
+def _print_line(step: str, line: str, record: logging.LogRecord) -> None:
+    if record.levelno >= logging.INFO:
+        sys.stderr.write(f"{datetime.fromtimestamp(record.created, UTC):%H:%M:%S} {record.levelname.lower():7} {step:16} {line}" + "\n")
+
+
+@dg.logger({}, description="One readable line per message: time (UTC), level, step, text.")
+def console_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    """Dagster's console logger of this project; `listen` redirects it."""
+    logger = logging.Logger("creator-reports", logging.DEBUG)
+    logger.addHandler(_LineHandler(_writers[-1] if _writers else _print_line))
+    return logger

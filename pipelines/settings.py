@@ -1,0 +1,92 @@
+"""Every setting, and the only reader of the environment.
+
+Belongs here: names, types, defaults and one sentence per setting (`.env.example` and `tests/test_settings.py` follow it).
+Does not: what a setting does; that is said where it is used.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipelines.problem import UsageProblem
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The project's folder: `dbt_project/` and `workspace.yaml` lie in it."""
+
+
+class Settings(BaseSettings):
+    """Settings as read from keyword arguments, the environment and `.env`, in this order of precedence.
+
+    The environment variable of a field is its name in capitals (`database_url` is `DATABASE_URL`).
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+
+    database_url: SecretStr | None = Field(
+        None, description="Postgres 15+ for everything that we write; unset: an embedded Postgres starts."
+    )
+    source_url: SecretStr | None = Field(
+        None, description="Postgres database (or replica) with the platform's tables; unset: DATABASE_URL."
+    )
+    source_schema: str = Field("app", description="Schema of the platform's tables.")
+    s3_endpoint_url: str | None = Field(
+        None, description="Address of the S3 server; unset together with DATABASE_URL: an embedded one starts."
+    )
+    s3_bucket: str = Field("creator-reports", description="Bucket for the report objects; it stays private.")
+    aws_access_key_id: str | None = Field(None, description="S3 access key.")
+    aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
+    aws_session_token: SecretStr | None = Field(None, description="Session token that belongs to temporary S3 keys.")
+    aws_region: str = Field(
+        "us-east-1",
+        validation_alias=AliasChoices("aws_region", "aws_default_region"),
+        description="S3 region (AWS_DEFAULT_REGION is read too).",
+    )
+    late_commit_minutes: int = Field(
+        10, ge=0, description="Minutes that a source commit may lag behind the time it carries; complete_through allows for it."
+    )
+    overlap_hours: int = Field(2, ge=0, description="Hours before the watermark that each hourly run reads again.")
+    nightly_overlap_days: int = Field(30, ge=0, description="Days before the watermark that each daily run reads again.")
+    link_hours: int = Field(24, ge=1, le=168, description="Hours that a link lives unless asked otherwise (the protocol ends at 168).")
+    render_processes: int = Field(2, ge=1, description="Processes that render reports side by side.")
+    lock_wait_minutes: int = Field(30, ge=0, description="Minutes that a run waits for another one to end before it gives up.")
+    first_day: date = Field(date(2025, 1, 1), description="First day for which the daily reports have a partition.")
+    local_dir: Path = Field(Path(".local"), description="Folder of the embedded world, Dagster's files and the demo's links.")
+    dagster_home: Path | None = Field(None, description="Dagster's own folder; unset: `dagster` below LOCAL_DIR.")
+    compute_logs_bucket: str | None = Field(None, description="Bucket for the logs of Dagster's steps; unset: files below DAGSTER_HOME.")
+
+    @property
+    def source_address(self) -> str:
+        """Address of the database that the platform's tables are read from."""
+        return (self.source_url or self.require_database_url()).get_secret_value()
+
+    @property
+    def dagster_folder(self) -> Path:
+        """Dagster's instance folder (`DAGSTER_HOME`), absolute."""
+        return (self.dagster_home or self.local_dir / "dagster").resolve()
+
+    def require_database_url(self) -> SecretStr:
+        """`DATABASE_URL`, or a `UsageProblem` when it is not set."""
+        if self.database_url is None:
+            raise UsageProblem(
+                "DATABASE_URL is not set; set it (see .env.example), or use `creator-reports`, which starts an embedded Postgres."
+            )
+        return self.database_url
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings with `overrides` (by field name) above the environment; a malformed value is a `UsageProblem` that names its variable."""
+    try:
+        return Settings(**overrides)  # pyrefly: ignore[bad-argument-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise UsageProblem(f"setting {name}: {first['msg'].lower()}; see .env.example.") from None
+
+
+def export_environment(variables: Mapping[str, str]) -> None:
+    """Hand `variables` to libraries and child processes that take their settings from the environment only (dbt, Dagster's CLI)."""
+    os.environ.update(variables)

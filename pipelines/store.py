@@ -1,0 +1,150 @@
+"""The object store: put, head, sign, and the rule of the object keys.
+
+Belongs here: everything said to S3, and its errors in words. Does not: what is in an object, or who may have a link (render, links).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipelines.problem import Problem, UsageProblem
+from pipelines.settings import Settings
+
+KEPT = timedelta(days=30)
+"""Objects below `reports/` are deleted after this long, by a rule of the bucket."""
+
+RENEWED_AFTER = timedelta(days=20)
+"""An unchanged object is uploaded again when it is older than this, so that a link never outlives its object."""
+
+LONGEST_LINK = timedelta(days=7)
+"""The signature protocol (SigV4) ends a link after seven days at the latest."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A signed link: whoever holds it may open the object until `expires_at`. Never log it."""
+
+    url: str
+    expires_at: datetime
+
+
+def object_key(creator_id: str, generation: str, name: str, sha256: str, suffix: str) -> str:
+    """`reports/<creator_id>/<generation>/<name>/<sha256>.<suffix>`: same bytes, same key; another generation, another place."""
+    return f"reports/{creator_id}/{generation}/{name}/{sha256}.{suffix}"
+
+
+def disposition(creator_name: str, title: str, edition_on: date, suffix: str, *, is_inline: bool) -> str:
+    """A Content-Disposition whose file name people can read, in ASCII and in UTF-8 (RFC 6266)."""
+    clean = (
+        " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069/\\:*?\"<>|%=+@;]", " ", creator_name).split())[
+            :60
+        ].strip(" .-")
+        or "Creator"
+    )
+    name = f"{clean} - {title} - {edition_on.isoformat()}.{suffix}"
+    ascii_name = " ".join(unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().split()).lstrip("- ")
+    return f"{'inline' if is_inline else 'attachment'}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name)}"
+
+
+class Store:
+    """The bucket of the settings. One per process: a boto3 client is not shared between processes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.bucket = settings.s3_bucket
+        self._place = settings.s3_endpoint_url or f"AWS ({settings.aws_region})"
+        self._client: Any = boto3.client(
+            "s3",
+            endpoint_url=settings.s3_endpoint_url,
+            aws_access_key_id=settings.aws_access_key_id,
+            aws_secret_access_key=_secret(settings.aws_secret_access_key),
+            aws_session_token=_secret(settings.aws_session_token),
+            region_name=settings.aws_region,
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+                connect_timeout=5,
+                read_timeout=60,
+                proxies={} if urlsplit(settings.s3_endpoint_url or "").hostname in {"127.0.0.1", "localhost", "::1"} else None,
+                retries={"mode": "standard", "total_max_attempts": 4},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+
+    def prepare(self) -> None:
+        """Check that the bucket answers, and give it the rule that deletes report objects after `KEPT`."""
+        with self._plain_errors("reach the bucket"):
+            self._client.head_bucket(Bucket=self.bucket)
+            rule = {"ID": "creator-reports-kept", "Status": "Enabled", "Filter": {"Prefix": "reports/"}, "Expiration": {"Days": KEPT.days}}
+            if rule["ID"] not in {found.get("ID") for found in self._lifecycle_rules()}:
+                others = [found for found in self._lifecycle_rules() if found.get("ID") != rule["ID"]]
+                self._client.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration={"Rules": [*others, rule]})
+
+    def _lifecycle_rules(self) -> list[dict[str, Any]]:
+        try:
+            return self._client.get_bucket_lifecycle_configuration(Bucket=self.bucket)["Rules"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchLifecycleConfiguration":
+                return []
+            raise
+
+    def put(self, key: str, data: bytes, content_type: str, content_disposition: str) -> None:
+        """Upload `data`; the bucket keeps its type and its download name."""
+        with self._plain_errors("upload"):
+            self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, ContentDisposition=content_disposition
+            )
+
+    def age(self, key: str) -> timedelta | None:
+        """How long ago `key` was written, or None when it is not there."""
+        try:
+            with self._plain_errors("look at an object", passing="404"):
+                return datetime.now(UTC) - self._client.head_object(Bucket=self.bucket, Key=key)["LastModified"]
+        except ClientError:
+            return None
+
+    def sign(self, key: str, lifetime: timedelta) -> Link:
+        """A link to `key` that ends after `lifetime`: one second to seven days."""
+        if not timedelta(seconds=1) <= lifetime <= LONGEST_LINK:
+            raise UsageProblem(f"a link lives from 1 second to {LONGEST_LINK.days} days, not {lifetime}.")
+        url = self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=int(lifetime.total_seconds())
+        )
+        return Link(url, datetime.now(UTC).replace(microsecond=0) + lifetime)
+
+    @contextmanager
+    def _plain_errors(self, doing: str, passing: str | None = None) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            code, status = error.response["Error"].get("Code", "?"), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if passing is not None and str(status) == passing:
+                raise
+            raise Problem(f"cannot {doing} (bucket {self.bucket} at {self._place}): {_advice(code, status)}") from None
+        except BotoCoreError as error:
+            raise Problem(
+                f"cannot {doing}: no S3 server answers at {self._place} ({type(error).__name__}); check S3_ENDPOINT_URL and the AWS keys."
+            ) from None
+
+
+def _secret(value: Any) -> str | None:
+    return value.get_secret_value() if value is not None else None
+
+
+def _advice(code: str, status: int) -> str:
+    if status == 507 or code in {"InsufficientStorage", "XMinioStorageFull", "QuotaExceeded"}:
+        return f"the store is full ({status} {code}); free space there, then run again."
+    if status in {401, 403}:
+        return f"access is refused ({status} {code}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's rights."
+    if status == 404:
+        return "there is no such bucket; create it or set S3_BUCKET."
+    return f"the store answered {status} {code}; see in its log whether its disk is full, then run again."

@@ -1,0 +1,108 @@
+"""Charts as inline SVG, drawn here: no script, no style attribute, nothing to load.
+
+Belongs here: shapes of numbers. Does not: which numbers, captions, tables (each chart stands in a figure that has both).
+
+The outer drawing has no viewBox: widths are percentages, heights are pixels, so that labels keep their size at any width of
+the page. Lines live in a nested drawing that is stretched, with strokes that are not.
+Colours come from the page's style sheet through class names.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from markupsafe import Markup
+
+from reports.wording import say_count, say_short_day, say_weekday
+
+_HEIGHT = 236
+_TOP = 14
+_BOTTOM = 204
+_DAYS_BETWEEN_LABELS = 14
+
+
+@dataclass(frozen=True)
+class DailySeries:
+    """Whole numbers by day without gaps, oldest first. The last day is not over yet. `means` is None where too few days are known."""
+
+    days: Sequence[date]
+    counts: Sequence[int]
+    means: Sequence[float | None]
+
+
+def draw_line(name: str, title: str, summary: str, series: DailySeries) -> Markup:
+    """A line per day, its 7-day mean, and a dashed piece to the day that is not over. `name` makes the ids unique."""
+    top, step = _scale(max(series.counts))
+    last = len(series.days) - 1
+    return Markup(
+        '<svg class="line" role="img" width="100%" height="{height}" aria-labelledby="{name}-title {name}-text">'
+        '<title id="{name}-title">{title}</title><desc id="{name}-text">{summary}</desc>{rules}{ticks}'
+        '<svg y="{y}" width="100%" height="{plot}" viewBox="0 0 {last} {top}" preserveAspectRatio="none">'
+        '<path class="area" d="M0 {top}{area}V{top}Z"/><path class="daily" d="{daily}"/>'
+        '<path class="today" d="{today}"/><path class="mean" d="{mean}"/></svg>'
+        '<circle class="now" cx="100%" cy="{now}" r="3.5"/>{hovers}</svg>'
+    ).format(
+        height=_HEIGHT, name=name, title=title, summary=summary, y=_TOP, plot=_BOTTOM - _TOP, last=last, top=top,
+        rules=_rules(top, step), ticks=_ticks(series.days), now=round(_BOTTOM - series.counts[-1] / top * (_BOTTOM - _TOP), 1),
+        area="".join(f"L{x} {top - count}" for x, count in enumerate(series.counts[:-1])) + f"H{last - 1}",
+        daily=_path(enumerate(series.counts[:-1]), top), today=_path([(last - 1, series.counts[-2]), (last, series.counts[-1])], top),
+        mean=_path(((x, mean) for x, mean in enumerate(series.means) if mean is not None), top), hovers=_hovers(series),
+    )  # fmt: skip
+
+
+def draw_bar(share: float) -> Markup:
+    """A bar of 0 to 1 of the width at hand. Decoration: the number stands beside it."""
+    width = round(max(0.0, min(1.0, share)) * 100, 2)
+    return Markup(
+        '<svg class="bar" aria-hidden="true" width="100%" height="10"><rect class="track" width="100%" height="10" rx="2"/>'
+        '<rect class="fill" width="{}%" height="10" rx="2"/></svg>'
+    ).format(f"{width:g}")
+
+
+def draw_place(second: float, duration: float) -> Markup:
+    """A video as a thin track with a mark at the second. Decoration: the text stands beside it."""
+    x = round(max(0.0, min(1.0, second / duration)) * 100, 2)
+    return Markup(
+        '<svg class="place" aria-hidden="true" width="100%" height="14"><rect class="track" y="5" width="100%" height="4" rx="2"/>'
+        '<rect class="fill" y="5" width="{x}%" height="4" rx="2"/><circle class="mark" cx="{x}%" cy="7" r="5"/></svg>'
+    ).format(x=f"{x:g}")
+
+
+def _path(points: Iterable[tuple[int, float]], top: int) -> str:
+    return "".join(f"{'L' if number else 'M'}{x} {top - y:g}" for number, (x, y) in enumerate(points))
+
+
+def _scale(highest: int) -> tuple[int, int]:
+    """The end of the axis and the distance of its lines: whole numbers of 1, 2 or 5 times a power of ten, at most five lines."""
+    step = 1
+    while step * 4 < highest:
+        step = step * 5 // 2 if str(step)[0] == "2" else step * 2
+    return max(step, -(-highest // step) * step), step
+
+
+def _rules(top: int, step: int) -> Markup:
+    lines = [(_BOTTOM - value / top * (_BOTTOM - _TOP), value) for value in range(0, top + 1, step)]
+    rule = Markup('<line class="{}" x2="100%" y1="{y:g}" y2="{y:g}"/><text x="-8" y="{below:g}" text-anchor="end">{}</text>')
+    return Markup("").join(
+        rule.format("rule" if value else "base", say_count(value), y=round(y) + 0.5, below=round(y) + 4) for y, value in lines
+    )
+
+
+def _ticks(days: Sequence[date]) -> Markup:
+    """A label on every second Monday, from the newest backwards; none where it would be cut off."""
+    last = len(days) - 1
+    mondays = [x for x, day in enumerate(days) if day.weekday() == 0 and 0.05 <= x / last <= 0.95]
+    gap = 1 if len(days) <= 5 * _DAYS_BETWEEN_LABELS // 2 else _DAYS_BETWEEN_LABELS // 7
+    tick = Markup('<text x="{:g}%" y="{}" text-anchor="middle">{}</text>')
+    return Markup("").join(tick.format(round(x / last * 100, 2), _BOTTOM + 22, say_short_day(days[x])) for x in mondays[::-gap][::-1])
+
+
+def _hovers(series: DailySeries) -> Markup:
+    """A pane per day that names its number when a mouse rests on it. (`%` and not `format`: it takes a quarter of the time.)"""
+    last = len(series.days) - 1
+    width, height = round(100 / last, 2), _BOTTOM - _TOP
+    pane = Markup('<rect class="day" x="%g%%" y="%d" width="%g%%" height="%d"><title>%s: %s</title></rect>')
+    return Markup("").join(
+        pane % (round((x - 0.5) / last * 100, 2), _TOP, width, height, say_weekday(day), say_count(count))
+        for x, (day, count) in enumerate(zip(series.days, series.counts, strict=True))
+    )

@@ -1,0 +1,71 @@
+"""The top of the page: whose report, of when, and what it says in short."""
+
+import re
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+
+from reports.reading import Reading
+from reports.wording import clean, say_count, say_day, say_instant, say_many, say_zone
+
+
+@dataclass(frozen=True)
+class Head:
+    """`page_title` is for the browser's tab; `short` is two or three sentences."""
+
+    page_title: str
+    kicker: str
+    company: str
+    short: list[str]
+    as_of: str
+    as_of_iso: str
+    complete_through: str
+    complete_through_iso: str
+    zone: str
+
+
+def build(reading: Reading) -> Head:
+    """The head from the document, and the short of it from whatever frames there are."""
+    document = reading.document
+    company = clean(document.creator_name, 160) or "Unnamed creator"
+    kicker = clean(document.title, 80)
+    return Head(
+        page_title=f"{clean(document.creator_name, 60) or 'Unnamed creator'} · {kicker} · {say_day(reading.today)}",
+        kicker=kicker,
+        company=company,
+        short=_short(reading),
+        as_of=say_instant(document.as_of, reading.zone),
+        as_of_iso=document.as_of.astimezone(reading.zone).isoformat(),
+        complete_through=say_instant(document.complete_through, reading.zone),
+        complete_through_iso=document.complete_through.astimezone(reading.zone).isoformat(),
+        zone=say_zone(document.as_of, reading.zone),
+    )
+
+
+def _short(reading: Reading) -> list[str]:
+    row = reading.overview
+    if row is None:
+        return []
+    if not row["student_count"]:
+        return ["No students yet. This page fills itself as they join."]
+    sentences = []
+    if row["active_7d_count"] is not None:
+        active = say_count(row["active_7d_count"]) if row["active_7d_count"] else "None"
+        was = "was" if row["active_7d_count"] in (0, 1) else "were"
+        sentences.append(f"{active} of {say_many(row['student_count'], 'student')} {was} active in the last 7 days.")
+    return [re.sub(r"(\d) (?=\w)", "\\1\u00a0", text) for text in (*sentences, *_slipping(reading), *_weak_videos(reading))]
+
+
+def _slipping(reading: Reading) -> list[str]:
+    table = reading.table("student_engagement_tiers")
+    if table is None:
+        return []
+    is_listed = pc.and_(pc.equal(table["tier"], "at_risk"), pc.invert(pc.fill_null(pc.equal(table["lifecycle_stage"], "completed"), False)))
+    count = pc.sum(is_listed).as_py() or 0
+    return [f"{say_many(count, 'student')} {'is' if count == 1 else 'are'} slipping away."] if count else ["Nobody is slipping away."]
+
+
+def _weak_videos(reading: Reading) -> list[str]:
+    table = reading.table("video_analytics")
+    count = (pc.sum(table["needs_attention"]).as_py() or 0) if table is not None else 0
+    return [f"{say_many(count, 'video')} {'needs' if count == 1 else 'need'} a look."] if count else []

@@ -1,0 +1,65 @@
+"""Engagement tiers: how many students stand where."""
+
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+from markupsafe import Markup
+
+from reports.charts import draw_bar
+from reports.reading import Reading
+from reports.wording import say_count, say_many, say_rate
+
+# name in the marts, name on the page, the rule in words; the order of the page is from best to worst
+_TIERS = (
+    ("highly_engaged", "Highly engaged", "10 videos or more, 75% of each"),
+    ("engaged", "Engaged", "5 videos or more"),
+    ("moderate", "Moderate", "under 5 videos so far"),
+    ("low_engagement", "Low engagement", "under 3 videos a week after joining"),
+    ("at_risk", "At risk", "quiet for 7 to 14 days"),
+    ("inactive", "Inactive", "quiet for 14 days or more"),
+)
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One row of the chart; `bar` is drawn against the largest tier, `share` is of all students."""
+
+    name: str
+    rule: str
+    count: str
+    share: str
+    bar: Markup
+    is_at_risk: bool
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """`summary` is the text alternative of the bars."""
+
+    tiers: list[Tier]
+    summary: str | None
+    empty: str | None
+
+
+def build(reading: Reading) -> Tiers:
+    """The section from the counts in `creator_overview`; without it, from `student_engagement_tiers`."""
+    counts = _counts(reading)
+    total = sum(counts.values())
+    if not total:
+        name = "student_engagement_tiers" if reading.overview is None else "creator_overview"
+        return Tiers([], None, reading.absence(name, "the students' tiers", "No students yet.") or "No students yet.")
+    largest = max(counts.values())
+    tiers = [
+        Tier(label, rule, say_count(counts[key]), say_rate(counts[key] / total), draw_bar(counts[key] / largest), key == "at_risk")
+        for key, label, rule in _TIERS
+    ]
+    parts = ", ".join(f"{tier.name.lower()} {tier.count} ({tier.share})" for tier in tiers)
+    return Tiers(tiers, f"Of {say_many(total, 'student')}: {parts}.", None)
+
+
+def _counts(reading: Reading) -> dict[str, int]:
+    if reading.overview is not None:
+        return {key: reading.overview[f"{key}_count"] or 0 for key, _, _ in _TIERS}
+    table = reading.table("student_engagement_tiers")
+    found = {row["values"]: row["counts"] for row in pc.value_counts(table["tier"]).to_pylist()} if table else {}
+    return {key: found.get(key, 0) for key, _, _ in _TIERS}

@@ -1,0 +1,147 @@
+"""How values read on the page: numbers, shares, times, dates and strangers' text.
+
+Belongs here: one way to say each kind of value, in plain English. Does not: which values are shown, markup, data formats.
+A value that is not there reads as a dash, never as 0.
+"""
+
+import unicodedata
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+DASH = "–"
+_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+_WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_INVISIBLE = frozenset("\u200b\u2060\ufeff\u00ad\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BLANK_LETTERS = "\u3164\u115f\u1160\uffa0\u2800"
+_JOINER = "\u200d"
+
+
+def say_count(value: float | None) -> str:
+    """A number with thousands separators: 12,345; at most one decimal when it is not whole."""
+    if value is None:
+        return DASH
+    rounded = round(value, 1)
+    return f"{int(rounded):,}" if rounded == int(rounded) else f"{rounded:,.1f}"
+
+
+def say_rate(value: float | None) -> str:
+    """A rate of 0 to 1 as a percentage: 34%. Only nothing is 0% and only everything is 100%."""
+    if value is None:
+        return DASH
+    percent = int(round(value * 100, 6) + 0.5)  # halves go up; the inner rounding undoes what binary fractions add
+    if percent == 0 and value > 0:
+        return "<1%"
+    return ">99%" if percent == 100 and value < 1 else f"{percent:,}%"
+
+
+def say_duration(seconds: float | None) -> str:
+    """A length of time: 1,204 h, 3 h 20 min, 12 min, 45 s. From 100 hours on, minutes no longer matter."""
+    if seconds is None:
+        return DASH
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    if hours >= 100:
+        return f"{hours:,} h"
+    if hours and minutes:
+        return f"{hours} h {minutes} min"
+    return f"{hours} h" if hours else f"{minutes} min"
+
+
+def say_position(seconds: float | None) -> str:
+    """A place in a video as a player shows it: 4:32, 1:02:05."""
+    if seconds is None:
+        return DASH
+    minutes, second = divmod(int(seconds), 60)
+    return f"{minutes}:{second:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{second:02}"
+
+
+def say_day(day: date | None) -> str:
+    """3 March 2026."""
+    return DASH if day is None else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def say_short_day(day: date) -> str:
+    """3 Mar."""
+    return f"{day.day} {_MONTHS[day.month - 1][:3]}"
+
+
+def say_weekday(day: date) -> str:
+    """Tuesday 3 March."""
+    return f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
+
+
+def say_instant(instant: datetime | None, zone: ZoneInfo) -> str:
+    """3 March 2026, 08:00 in the given zone."""
+    if instant is None:
+        return DASH
+    local = instant.astimezone(zone)
+    return f"{say_day(local)}, {local:%H:%M}"
+
+
+def say_zone(instant: datetime, zone: ZoneInfo) -> str:
+    """Europe/Berlin (UTC+1) with the offset at that instant; UTC alone."""
+    minutes = int((instant.astimezone(zone).utcoffset() or timedelta()).total_seconds()) // 60
+    if minutes == 0:
+        return "UTC" if zone.key in ("UTC", "Etc/UTC") else f"{zone.key} (UTC)"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{zone.key} (UTC{'+' if minutes > 0 else '−'}{hours}{f':{rest:02}' if rest else ''})"
+
+
+def say_idle(days: int) -> str:
+    """9 days, 1 day."""
+    return say_many(days, "day")
+
+
+def say_many(number: int | None, thing: str, things: str | None = None) -> str:
+    """A counted thing: 1 student, 2,104 students."""
+    return f"{say_count(number)} {thing if number == 1 else things or thing + 's'}"
+
+
+def say_trend(now: float | None, before: float | None) -> str | None:
+    """How a count moved against the period before: 'up 8 from 112'. None where one of them is not known."""
+    if now is None or before is None:
+        return None
+    if now == before:
+        return "none before, either" if not now else "the same as before"
+    return f"{'up' if now > before else 'down'} {say_count(abs(now - before))} from {say_count(before)}"
+
+
+def clean(text: str | None, limit: int = 200) -> str:
+    """A stranger's text for one line of a page: no control or direction characters, white space folded, cut at `limit`.
+
+    Empty when nothing of it can be seen. The cut never parts a letter from its accents or an emoji from its modifiers.
+    """
+    start = (text or "")[: limit * 20]
+    if not (start.isascii() and start.isprintable()):  # most text is plain, and then has nothing to take out
+        start = "".join(" " if char.isspace() else char for char in start if char.isspace() or _is_kept(char))
+    shown = " ".join(start.split())
+    if not any(_is_seen(char) for char in shown):
+        return ""
+    if len(shown) <= limit:
+        return shown
+    end = limit
+    while end > limit - 40 and (_joins(shown[end]) or shown[end - 1] == _JOINER):
+        end -= 1
+    return shown[:end].rstrip() + "…"
+
+
+def sentence(text: str | None) -> str:
+    """Cleaned text with a capital first letter."""
+    shown = clean(text, 400)
+    return shown[:1].upper() + shown[1:]
+
+
+def _is_kept(char: str) -> bool:
+    is_noncharacter = ord(char) & 0xFFFE == 0xFFFE or "\ufdd0" <= char <= "\ufdef"
+    return char not in _INVISIBLE and not is_noncharacter and unicodedata.category(char) not in ("Cc", "Cs")
+
+
+def _is_seen(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category[0] not in "ZM" and category != "Cf" and char not in _BLANK_LETTERS
+
+
+def _joins(char: str) -> bool:
+    return char == _JOINER or unicodedata.category(char)[0] == "M" or "\U0001f3fb" <= char <= "\U0001f3ff"

@@ -1,0 +1,78 @@
+"""The servers and settings that tests share.
+
+Belongs here: fixtures that more than one file of tests needs. Does not: data (each test makes its own).
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pipelines.local import world as embedded
+from pipelines.local.world import World
+from pipelines.settings import Settings
+from tests.guard import guard
+from tests.platform import Platform
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment() -> Iterator[None]:
+    """Settings of the person who runs the tests must not reach them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in Settings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A Postgres and an S3 server for this session, in a temporary folder; stopped by pid and deleted at the end."""
+    with guard(tmp_path_factory.mktemp("world")) as folder:
+        yield embedded.up(folder)
+
+
+@pytest.fixture
+def database_url(world: World) -> Iterator[str]:
+    """The address of a fresh empty database, owned by the role in it; dropped after the test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    try:
+        yield world.create_database(name)
+    finally:
+        world.drop_database(name)
+
+
+@pytest.fixture
+def bucket(world: World) -> Iterator[str]:
+    """The name of a fresh empty bucket; deleted with its objects after the test."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    client = world.objectstore.client()
+    client.create_bucket(Bucket=name)
+    try:
+        yield name
+    finally:
+        with suppress(client.exceptions.NoSuchBucket):
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+                for item in page.get("Contents", []):
+                    client.delete_object(Bucket=name, Key=item["Key"])
+            client.delete_bucket(Bucket=name)
+
+
+@pytest.fixture
+def settings(world: World, database_url: str, bucket: str, tmp_path: Path) -> Settings:
+    """Settings on a fresh database and a fresh bucket; nothing is read from `.env`."""
+    values = world.environment() | {"database_url": database_url, "s3_bucket": bucket}
+    return Settings(_env_file=None, local_dir=tmp_path, **values)  # pyrefly: ignore
+
+
+@pytest.fixture(scope="module")
+def platform(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A database and a bucket for the end-to-end tests of one file, and the command line pointed at them."""
+    name = f"platform_{uuid.uuid4().hex[:12]}"
+    bucket = name.replace("_", "-")
+    world.objectstore.client().create_bucket(Bucket=bucket)
+    values = world.environment() | {"database_url": world.create_database(name), "s3_bucket": bucket}
+    yield Platform(tmp_path_factory.mktemp("platform"), {key.upper(): value for key, value in values.items()})
+    world.drop_database(name)

@@ -1,0 +1,277 @@
+"""Rows to test reports with, made from a seed, in the columns of the five marts.
+
+Belongs here: schemas, frames and believable rows. Does not: whole documents (report_documents.py), checks, the real marts.
+Tables of names and columns make this module longer than most.
+"""
+
+import random
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from reports.document import Column, Document, Frame
+
+AS_OF = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
+TODAY = date(2026, 3, 2)
+TYPES = {
+    "uuid": pa.string(), "text": pa.string(), "bigint": pa.int64(), "integer": pa.int32(), "numeric": pa.float64(),
+    "timestamptz": pa.timestamp("us", "UTC"), "date": pa.date32(), "boolean": pa.bool_(),
+}  # fmt: skip
+COLUMNS = {
+    "creator_overview": "creator_id company_name current_plan plan_expires_at timezone today_on student_count active_7d_count active_30d_count"
+    " active_30d_rate new_30d_count new_prior_30d_count active_prior_30d_count churn_30d_rate inactive_count at_risk_count low_engagement_count"
+    " highly_engaged_count engaged_count moderate_count video_count processed_video_count total_duration_seconds watched_video_count"
+    " completion_count watch_seconds avg_completion_rate quiz_count quiz_attempt_count quiz_pass_rate avg_quiz_score question_count answer_count"
+    " satisfaction_rate",
+    "daily_activity": "creator_id activity_on active_student_count watching_student_count quizzing_student_count chatting_student_count"
+    " submitting_student_count videos_watched_count quiz_attempt_count message_count new_student_count",
+    "video_analytics": "creator_id video_id course_id title category duration_seconds viewer_count avg_completion_rate avg_watch_seconds"
+    " completion_count completion_rate high_engagement_count low_engagement_count avg_drop_off_rate drop_off_second last_viewed_at"
+    " needs_attention attention_reason",
+    "student_engagement_tiers": "creator_id student_id name email membership_status joined_at last_active_at tier tier_reason status_filter"
+    " lifecycle_stage rules_version videos_watched_count avg_completion_rate watch_seconds quiz_attempt_count quiz_passed_count message_count"
+    " xp_points level streak_days",
+    "top_questions": "creator_id question_id question ask_count student_count ask_7d_count ask_30d_count satisfaction_rate first_asked_at"
+    " last_asked_at",
+}
+MEANINGS = {
+    "active_7d_count": "Students with any activity on the last 7 days: watching, a quiz, a message or a project.",
+    "active_30d_count": "Students with any activity on the last 30 days.",
+    "new_30d_count": "Students who joined on the last 30 days.",
+    "churn_30d_rate": "Of the students active in the 30 days before the last 30, the share not active in the last 30.",
+    "watch_seconds": "Seconds that students watched, over everything known.",
+    "satisfaction_rate": "Positive ratings over all ratings of the assistant's answers of the last 90 days.",
+    "active_student_count": "Students with any activity on that day, each counted once.",
+    "completion_rate": "Viewers who completed the video, over all its viewers.",
+    "drop_off_second": "The median place where viewers who have not finished the video stopped.",
+    "needs_attention": "The completion rate is under 30% with 10 or more viewers, or 5 or more questions are about the video.",
+    "tier": "How engaged the student is: the first rule of the tier table that holds.",
+    "ask_count": "Questions of the last 90 days in this wording, after folding case and punctuation.",
+}
+FIRST = [
+    "Ada",
+    "Bilal",
+    "Chiara",
+    "Dmitri",
+    "Esi",
+    "Farah",
+    "Goran",
+    "Hana",
+    "Imre",
+    "Jonas",
+    "Kofi",
+    "Leila",
+    "Mei",
+    "Nadia",
+    "Olu",
+    "Priya",
+    "Quentin",
+    "Rosa",
+    "Sven",
+    "Tomás",
+    "Uma",
+    "Vera",
+    "Wei",
+    "Yusuf",
+    "Zoë",
+]
+LAST = [
+    "Abara",
+    "Bianchi",
+    "Costa",
+    "Dahl",
+    "Eriksen",
+    "Fofanah",
+    "Grant",
+    "Haddad",
+    "Ito",
+    "Jensen",
+    "Kowalski",
+    "Lindqvist",
+    "Moreau",
+    "Nakamura",
+    "Okafor",
+    "Petrov",
+    "Quispe",
+    "Rossi",
+    "Sato",
+]
+TITLES = [
+    "Welcome and what you will build", "Setting up your workspace", "Light, shutter, aperture", "Composing with one lens",
+    "Shooting in bad weather", "Portraits without a studio", "Colour management from camera to print", "Editing a hundred pictures in an hour",
+    "Masks and local adjustments", "Printing at home", "Street photography and the law", "Night and long exposure", "Building a portfolio",
+    "Pricing your work", "Finding the first ten clients", "Contracts that protect you",
+]  # fmt: skip
+QUESTIONS = [
+    "Which lens should I buy first?", "How do I export for print without the colours changing?", "Can I redo the quiz of module 3?",
+    "Do I need a release form for people in the street?", "What is the difference between RAW and JPEG in practice?",
+    "Where can I download the preset files?", "Why are my night pictures so noisy?",
+]  # fmt: skip
+
+
+def type_of(name: str) -> str:
+    """The contract's type of a mart column, by the naming rules."""
+    if name == "question_id":
+        return "text"
+    endings = {
+        "_id": "uuid",
+        "_at": "timestamptz",
+        "_on": "date",
+        "_count": "bigint",
+        "_seconds": "bigint",
+        "_second": "bigint",
+        "_rate": "numeric",
+    }
+    exact = {"avg_watch_seconds": "numeric", "avg_quiz_score": "numeric", "needs_attention": "boolean", "rules_version": "integer"}
+    exact |= dict.fromkeys(("xp_points", "level", "streak_days"), "integer")
+    return exact.get(name) or next((kind for ending, kind in endings.items() if name.endswith(ending)), "text")
+
+
+def frame(name: str, rows: Sequence[Mapping[str, Any]], columns: str | None = None, title: str | None = None) -> Frame:
+    """A frame of a mart from rows as dicts; a missing value is null."""
+    names = (columns or COLUMNS[name]).split()
+    units = {"_rate": "rate", "seconds": "seconds", "_count": "count", "_score": "points"}
+    described = [
+        Column(
+            column, column.replace("_", " ").capitalize(), type_of(column),
+            next((unit for ending, unit in units.items() if column.endswith(ending)), None), MEANINGS.get(column, f"The {column.replace('_', ' ')}."),
+        )
+        for column in names
+    ]  # fmt: skip
+    arrays = [pa.array([row.get(column) for row in rows], TYPES[type_of(column)]) for column in names]
+    return Frame(
+        name, title or name.replace("_", " ").capitalize(), f"One row per {name}.", tuple(described), pa.table(arrays, names=names)
+    )
+
+
+def document(report: str, title: str, creator: str, main: str, frames: Mapping[str, Frame], timezone: str = "Europe/Berlin") -> Document:
+    """A document as of Monday, 2 March 2026, 07:00 UTC."""
+    return Document(report, title, creator, AS_OF, AS_OF - timedelta(minutes=10), timezone, frames[main], frames)
+
+
+def identity(seed: random.Random) -> str:
+    """A UUID that the seed decides."""
+    return str(uuid.UUID(int=seed.getrandbits(128), version=4))
+
+
+def students(count: int, seed: random.Random, creator: str) -> list[dict[str, Any]]:
+    """Students who fade, rush, never start and complete."""
+    return [_student(seed, creator) for _ in range(count)]
+
+
+def _student(seed: random.Random, creator: str) -> dict[str, Any]:
+    joined = AS_OF - timedelta(days=seed.randint(1, 300), seconds=seed.randint(0, 86400))
+    days = (AS_OF - joined).days
+    idle = min(days, int(seed.expovariate(1 / 6)))
+    videos = min(16, int(seed.expovariate(1 / 6))) if seed.random() < 0.93 else 0
+    active = AS_OF - timedelta(days=idle, seconds=seed.randint(0, 40000)) if videos else None
+    completion = round(seed.betavariate(5, 2), 4) if videos else None
+    idle = (AS_OF - (active or joined)).days
+    since = active or joined
+    tier, reason = _tier(idle, days, videos, completion or 0, f"{since.day} {since:%B %Y}", f"{joined.day} {joined:%B %Y}")
+    name = f"{seed.choice(FIRST)} {seed.choice(LAST)}"
+    return {
+        "creator_id": creator, "student_id": identity(seed), "name": name, "email": f"{name.lower().replace(' ', '.')}@example.org",
+        "membership_status": seed.choices(["active", "trialing", "cancelled", "expired"], [90, 4, 4, 2])[0], "joined_at": joined,
+        "last_active_at": active, "tier": tier, "tier_reason": reason,
+        "status_filter": {"inactive": "inactive", "at_risk": "at-risk"}.get(tier, "active"),
+        "lifecycle_stage": "not_started" if not videos else "completed" if videos == 16 and (completion or 0) > 0.85 else "learning",
+        "rules_version": 1, "videos_watched_count": videos, "avg_completion_rate": completion, "watch_seconds": videos * seed.randint(200, 900),
+        "quiz_attempt_count": videos // 3, "quiz_passed_count": videos // 4, "message_count": seed.randint(0, 9), "xp_points": videos * 40,
+        "level": 1 + videos // 4, "streak_days": seed.randint(0, 12) if idle == 0 else 0,
+    }  # fmt: skip
+
+
+def _tier(idle: int, days: int, videos: int, completion: float, since: str, joined: str) -> tuple[str, str]:
+    if idle >= 14:
+        return "inactive", f"No activity since {since}"
+    if idle >= 7:
+        return "at_risk", f"No activity since {since}"
+    if days >= 7 and videos < 3:
+        return "low_engagement", f"{videos} videos since joining on {joined}"
+    if videos >= 10 and completion >= 0.75:
+        return "highly_engaged", f"{videos} videos at {completion:.1%} mean completion, last active on {since}"
+    return (
+        ("engaged", f"{videos} videos, last active on {since}") if videos >= 5 else ("moderate", f"{videos} videos, last active on {since}")
+    )
+
+
+def days(creator: str, seed: random.Random, scale: float, length: int = 140) -> list[dict[str, Any]]:
+    """Days of activity with a slow rise, quiet weekends and a quiet Christmas."""
+    rows = []
+    for back in range(length, -1, -1):
+        day = TODAY - timedelta(days=back)
+        level = (
+            scale
+            * (0.6 + 0.4 * (length - back) / length)
+            * (0.62 if day.weekday() >= 5 else 1)
+            * (0.45 if (day.month, day.day) in CHRISTMAS else 1)
+        )
+        active = int(level * seed.uniform(0.85, 1.15) * (0.2 if back == 0 else 1))
+        rows.append({
+            "creator_id": creator, "activity_on": day, "active_student_count": active, "watching_student_count": int(active * 0.9),
+            "quizzing_student_count": active // 4, "chatting_student_count": active // 6, "submitting_student_count": active // 20,
+            "videos_watched_count": int(active * 1.7), "quiz_attempt_count": active // 3, "message_count": active // 2,
+            "new_student_count": int(scale * seed.uniform(0, 0.06)),
+        })  # fmt: skip
+    return rows
+
+
+CHRISTMAS = {(12, day) for day in range(24, 32)} | {(1, 1)}
+
+
+def videos(creator: str, seed: random.Random, viewers: int) -> list[dict[str, Any]]:
+    """Videos with early and late drop-off, two of which need attention."""
+    rows = []
+    for number, title in enumerate(TITLES):
+        seen = int(viewers * 0.9**number)
+        rate = round(seed.uniform(0.15, 0.29) if number in (6, 10) else seed.uniform(0.42, 0.91), 4)
+        duration = seed.randint(240, 2400)
+        rows.append({
+            "creator_id": creator, "video_id": identity(seed), "course_id": identity(seed), "title": title, "category": "Photography",
+            "duration_seconds": duration, "viewer_count": seen, "avg_completion_rate": round(min(1, rate + 0.1), 4),
+            "avg_watch_seconds": round(duration * rate, 2), "completion_count": int(seen * rate), "completion_rate": rate if seen else None,
+            "high_engagement_count": int(seen * rate), "low_engagement_count": seen // 9, "avg_drop_off_rate": 0.3412,
+            "drop_off_second": int(duration * seed.uniform(0.15, 0.6)), "last_viewed_at": AS_OF - timedelta(hours=number) if seen else None,
+            "needs_attention": number in (6, 10),
+            "attention_reason": f"{int(seen * rate)} of {seen} viewers finished the video, under 30%" if number in (6, 10) else None,
+        })  # fmt: skip
+    return rows
+
+
+def questions(creator: str, count: int) -> list[dict[str, Any]]:
+    """Questions, the last of them asked only once."""
+    return [
+        {
+            "creator_id": creator, "question_id": f"q{number}", "question": text, "ask_count": max(1, (count - number) * 3 - 2),
+            "student_count": max(1, (count - number) * 2), "ask_7d_count": max(0, 4 - number), "ask_30d_count": max(1, count - number),
+            "satisfaction_rate": None if number == 3 else round(0.9 - number * 0.08, 4), "first_asked_at": AS_OF - timedelta(days=70),
+            "last_asked_at": AS_OF - timedelta(days=number * 2, hours=3),
+        }
+        for number, text in enumerate(QUESTIONS[:count])
+    ]  # fmt: skip
+
+
+def overview(creator: str, company: str, people: Sequence[Mapping[str, Any]], clips: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The creator's row, adding up with the students and videos."""
+    tiers = [student["tier"] for student in people]
+    idle = [(AS_OF - student["last_active_at"]).days if student["last_active_at"] else 999 for student in people]
+    active_30 = sum(days < 30 for days in idle)
+    total = len(people)
+    return {
+        "creator_id": creator, "company_name": company, "current_plan": "enterprise", "plan_expires_at": None, "timezone": "Europe/Berlin",
+        "today_on": TODAY, "student_count": total, "active_7d_count": sum(days < 7 for days in idle), "active_30d_count": active_30,
+        "active_30d_rate": round(active_30 / total, 4) if total else None, "new_30d_count": sum(s["joined_at"] > AS_OF - timedelta(30) for s in people),
+        "new_prior_30d_count": sum(AS_OF - timedelta(60) < s["joined_at"] <= AS_OF - timedelta(30) for s in people),
+        "active_prior_30d_count": int(active_30 * 0.94), "churn_30d_rate": 0.0874 if total else None,
+        **{f"{tier}_count": tiers.count(tier) for tier in ("inactive", "at_risk", "low_engagement", "highly_engaged", "engaged", "moderate")},
+        "video_count": len(clips), "processed_video_count": len(clips), "total_duration_seconds": sum(clip["duration_seconds"] for clip in clips),
+        "watched_video_count": sum(clip["viewer_count"] > 0 for clip in clips), "completion_count": sum(clip["completion_count"] for clip in clips),
+        "watch_seconds": sum(student["watch_seconds"] for student in people), "avg_completion_rate": 0.6817 if total else None,
+        "quiz_count": 5 if total else 0, "quiz_attempt_count": total * 2, "quiz_pass_rate": 0.7421 if total else None,
+        "avg_quiz_score": 71.38 if total else None, "question_count": total // 2, "answer_count": total // 2,
+        "satisfaction_rate": 0.8125 if total else None,
+    }  # fmt: skip

@@ -1,0 +1,109 @@
+"""What people get wrong: one line that says what is wrong and what to do, and the exit code that fits."""
+
+import socket
+
+import psycopg
+import pytest
+
+from tests.platform import Platform
+
+
+def _complaint(platform: Platform, code: int, *arguments: str, **changes: str) -> str:
+    done = platform.run(*arguments, **changes)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "hourly", "--as-of", "2999-01-01"), "lies in the future"),
+        (("run", "hourly", "--as-of", "soon"), "is not an instant"),
+        (("run", "hourly", "--creator", "x"), "covers everybody"),
+        (("run", "weekly"), "'weekly' is not one of 'hourly', 'daily'"),
+        (("link", "Acme", "--for", "5 lightyears"), "is not a duration"),
+        (("link", "Acme", "--for", "0s"), "is not a duration"),
+        (("history", "--creator", "Acme"), "is not a creator's id"),
+        (("load", "oulad", "/nowhere", "--through", "tomorrow"), "is not a day"),
+        (("load", "demo", "--largest-share", "1.5"), "largest"),
+        (("tick", "--hours", "0"), "0 is not in the range"),
+    ],
+)
+def test_wrong_usage(platform: Platform, arguments: tuple[str, ...], words: str) -> None:
+    assert words in _complaint(platform, 2, *arguments)
+
+
+def test_nothing_is_published_yet(platform: Platform) -> None:
+    assert "run `creator-reports run hourly` first" in _complaint(platform, 1, "link", "Acme")
+    assert "run `creator-reports run hourly` first" in _complaint(platform, 1, "check")
+
+
+def test_a_source_without_tables(platform: Platform) -> None:
+    assert "the source lacks table app.creators" in _complaint(platform, 1, "run", "hourly")
+
+
+def test_a_wrong_password(platform: Platform) -> None:
+    address = psycopg.conninfo.conninfo_to_dict(platform.environment["DATABASE_URL"])
+    wrong = f"postgresql://pipeline:wrong@{address['host']}:{address['port']}/{address['dbname']}"
+    line = _complaint(platform, 1, "init-db", DATABASE_URL=wrong)
+    assert "password authentication failed" in line
+    assert "check DATABASE_URL" in line
+    assert "wrong@" not in line
+
+
+def test_no_server_and_no_address(platform: Platform) -> None:
+    assert "cannot connect to Postgres at 127.0.0.1:1/none" in _complaint(
+        platform, 1, "init-db", DATABASE_URL="postgresql://127.0.0.1:1/none"
+    )
+    assert "is not an address of a Postgres database" in _complaint(platform, 1, "init-db", DATABASE_URL="mysql://x")
+
+
+def test_half_a_configuration(platform: Platform) -> None:
+    assert "S3_ENDPOINT_URL is set but DATABASE_URL is not" in _complaint(platform, 2, "init-db", DATABASE_URL="")
+
+
+def test_a_taken_port(platform: Platform) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert "is taken" in _complaint(platform, 2, "dev", "--port", str(taken.getsockname()[1]))
+
+
+def test_no_s3_server_then_repaired(platform: Platform) -> None:
+    platform.succeed("load", "demo", "--creators", "10", "--students", "100", "--days", "30")
+    line = _complaint(platform, 1, "run", "daily", S3_ENDPOINT_URL="http://127.0.0.1:1")
+    assert "no S3 server answers at http://127.0.0.1:1" in line
+    assert platform.fetch("select count(*) from ops.export_log") == [(0,)]
+    platform.succeed("run", "daily")
+    assert platform.fetch("select count(*) from ops.export_log where event = 'finished'")[0][0] > 0
+
+
+def test_an_unknown_creator(platform: Platform) -> None:
+    assert "no creator 'Nobody' on a running enterprise plan" in _complaint(platform, 2, "link", "Nobody")
+    assert "no creator 'Nobody'" in _complaint(platform, 2, "run", "daily", "--creator", "Nobody")
+
+
+def test_a_creator_on_another_plan_gets_no_link(platform: Platform) -> None:
+    basic = platform.fetch("select id::text from app.creators where current_plan <> 'enterprise' limit 1")[0][0]
+    assert "on a running enterprise plan" in _complaint(platform, 2, "link", basic)
+
+
+def test_an_instant_before_the_published_one(platform: Platform) -> None:
+    assert "tables never go back" in _complaint(platform, 1, "run", "hourly", "--as-of", "2026-01-01T00:00Z")
+
+
+def test_a_link_that_would_live_too_long(platform: Platform) -> None:
+    name = platform.fetch("select creator_id::text from ops.export_log limit 1")[0][0]
+    assert "1 second to 7 days" in _complaint(platform, 2, "link", name, "--for", "8d")
+
+
+def test_a_broken_contract_publishes_nothing(platform: Platform) -> None:
+    before = platform.fetch("select * from analytics.published order by 1")
+    with psycopg.connect(platform.environment["DATABASE_URL"]) as connection:
+        connection.execute("alter table app.videos rename column tags to labels")
+    assert "the source lacks column app.videos.tags" in _complaint(platform, 1, "run", "hourly")
+    assert platform.fetch("select * from analytics.published order by 1") == before
+    with psycopg.connect(platform.environment["DATABASE_URL"]) as connection:
+        connection.execute("alter table app.videos rename column labels to tags")
+    platform.succeed("run", "hourly")

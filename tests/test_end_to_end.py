@@ -1,0 +1,153 @@
+"""From source rows to links that open, through the command line, on the real servers."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import pytest
+
+from tests.platform import Platform
+
+ENTITLED = "current_plan = 'enterprise' and (plan_expires_at is null or plan_expires_at > now())"
+
+
+@pytest.fixture(scope="module")
+def links(platform: Platform) -> list[dict]:
+    """What `demo` leaves on a small platform: `links.json`."""
+    platform.succeed("load", "demo", "--creators", "8", "--students", "300", "--days", "60", "--seed", "7")
+    platform.output = platform.succeed("demo")
+    return json.loads((platform.folder / "links.json").read_text())
+
+
+def _open(url: str, method: str = "GET") -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method)) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, b""
+
+
+def _changed(url: str, **changes: str | None) -> str:
+    parts = urlsplit(url)
+    query = {**dict(parse_qsl(parts.query)), **changes}
+    return urlunsplit(parts._replace(query=urlencode({name: value for name, value in query.items() if value is not None})))
+
+
+def test_every_link_gives_its_file(links: list[dict]) -> None:
+    assert links
+    for link in links:
+        status, data = _open(link["url"])
+        assert status == 200
+        assert (hashlib.sha256(data).hexdigest(), len(data)) == (link["sha256"], link["bytes"])
+
+
+def test_each_entitled_creator_has_each_file_and_nobody_else(platform: Platform, links: list[dict]) -> None:
+    entitled = {str(row[0]) for row in platform.fetch(f"select id from app.creators where {ENTITLED}")}
+    assert entitled
+    files = {("students", "csv"), ("students", "json"), ("videos", "csv"), ("videos", "json"), ("report", "html")}
+    found = [(link["creator_id"], link["report"], link["format"]) for link in links]
+    assert sorted(found) == sorted((creator, *file) for creator in entitled for file in files)
+
+
+def test_files_hold_the_rows_of_their_creator(platform: Platform, links: list[dict]) -> None:
+    for link in links:
+        if (link["report"], link["format"]) == ("students", "csv"):
+            rows = list(csv.DictReader(io.StringIO(_open(link["url"])[1].decode(), newline="")))
+            assert {row["creator_id"] for row in rows} <= {link["creator_id"]}
+            students = {str(row[0]) for row in platform.fetch(f"select id from app.students where creator_id = '{link['creator_id']}'")}
+            assert {row["student_id"] for row in rows} == students
+            assert len(rows) == link["rows"]
+
+
+def test_the_table_and_each_link_whole_on_a_line_are_printed(platform: Platform, links: list[dict]) -> None:
+    lines = platform.output.splitlines()
+    assert re.split(r"\s{2,}", lines[0].strip()) == ["creator", "report", "format", "rows", "size", "expires"]
+    printed = [urlsplit(line).path for line in lines if line.startswith("http")]
+    assert printed == [urlsplit(link["url"]).path for link in links]
+
+
+def test_a_link_is_for_one_object_one_time_and_reading_only(links: list[dict]) -> None:
+    url, other = links[0]["url"], links[1]["url"]
+    forged = urlunsplit(urlsplit(url)._replace(path=urlsplit(other).path))
+    unsigned = urlunsplit(urlsplit(url)._replace(query=""))
+    for wrong in (forged, unsigned, _changed(url, **{"X-Amz-Expires": "604800"}), _changed(url, **{"X-Amz-Signature": "0" * 64})):
+        assert _open(wrong)[0] == 403, wrong
+    for method in ("PUT", "DELETE"):
+        assert _open(url, method)[0] == 403
+    assert _open(url)[0] == 200
+
+
+def test_a_link_ends_when_it_says(platform: Platform, links: list[dict]) -> None:
+    creator = links[0]["creator_id"]
+    url = [
+        line
+        for line in platform.succeed("link", creator, "--report", "students", "--format", "csv", "--for", "2s").splitlines()
+        if line.startswith("http")
+    ]
+    assert len(url) == 1
+    assert _open(url[0])[0] == 200
+    time.sleep(3)
+    assert _open(url[0])[0] == 403
+
+
+def test_links_are_secrets(platform: Platform, links: list[dict]) -> None:
+    assert (platform.folder / "links.json").stat().st_mode & 0o777 == 0o600
+    assert "X-Amz" not in str(platform.fetch("select * from ops.export_log"))
+    assert "X-Amz" not in str(platform.fetch("select event from dagster.event_logs"))
+    for log in Path(platform.folder).rglob("*"):
+        if log.is_file() and log.name != "links.json":
+            assert b"X-Amz-Signature" not in log.read_bytes(), log
+
+
+def test_a_second_run_uploads_nothing_that_has_not_changed(platform: Platform, links: list[dict]) -> None:
+    before = platform.fetch(
+        "select count(*) filter (where event = 'finished'), count(*) filter (where event = 'started') from ops.export_log"
+    )
+    rows = platform.fetch("select student_id, xmin::text from analytics.student_engagement_tiers order by 1")
+    as_of = platform.fetch("select max(as_of) from analytics.published")[0][0]
+    platform.succeed("run", "daily", "--as-of", as_of.isoformat())
+    assert (
+        platform.fetch("select count(*) filter (where event = 'finished'), count(*) filter (where event = 'started') from ops.export_log")
+        == before
+    )
+    assert platform.fetch("select student_id, xmin::text from analytics.student_engagement_tiers order by 1") == rows
+
+
+def test_the_log_has_no_gaps(platform: Platform, links: list[dict]) -> None:
+    starts = platform.fetch("select export_id from ops.export_log where event = 'started'")
+    ends = platform.fetch("select export_id from ops.export_log where event in ('finished', 'failed', 'abandoned')")
+    assert sorted(starts) == sorted(ends)
+    assert len(starts) == len(links)
+    assert "finished" in platform.succeed("history", "--creator", links[0]["creator_id"])
+
+
+def test_all_checks_hold_and_can_be_read_by_programs(platform: Platform, links: list[dict]) -> None:
+    outcomes = json.loads(platform.succeed("check", "--json"))
+    assert len(outcomes) > 50
+    assert [outcome for outcome in outcomes if not outcome["passed"] and outcome["severity"] == "error"] == []
+    assert all(outcome["because"] for outcome in outcomes)
+
+
+def test_a_narrowed_daily_run_renders_only_those_creators(platform: Platform, links: list[dict]) -> None:
+    creator = links[0]["creator_id"]
+    platform.succeed("tick", "--hours", "1")
+    last = platform.fetch("select max(log_id) from ops.export_log")[0][0]
+    platform.succeed("run", "daily", "--creator", creator)
+    creators = platform.fetch(f"select distinct creator_id::text from ops.export_log where log_id > {last}")
+    assert creators in ([(creator,)], [])
+
+
+def test_a_check_names_the_creators_whose_preferences_are_bad(platform: Platform, links: list[dict]) -> None:
+    bad = "select creator_id from app.creator_preferences where export_preferences ->> 'timezone' = 'Mars/Olympus'"
+    creator = platform.fetch(bad)[0][0]
+    outcomes = {outcome["name"]: outcome for outcome in json.loads(platform.succeed("check", "--json"))}
+    found = outcomes["preferences_of_creators_are_usable"]
+    assert (found["passed"], found["severity"]) == (False, "warn")
+    assert f"creator_id={creator}" in found["samples"]

@@ -1,0 +1,330 @@
+"""The rules of both doors on a real Postgres: good rows pass, each rule is seen to fail, and nothing that cannot be examined passes.
+
+Belongs here: the suites and how they are read and validated. Does not: what the pipeline does with an outcome.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import expectations
+from expectations import Outcome, Suite
+from pipelines.catalog import load_catalog
+from pipelines.local.world import World
+from pipelines.settings import ROOT
+
+CATALOG = load_catalog()
+SUITES = {(suite.door, suite.table): suite for door in expectations.DOORS for suite in expectations.suites(door)}
+RULES = [(suite, rule) for suite in SUITES.values() for rule in suite.rules]
+ONE, TWO = UUID(int=1), UUID(int=2)
+THEN = "2026-03-01 12:00"
+ZEROS: dict[str, Any] = {
+    "creator_overview": [
+        "student_count", "active_7d_count", "active_30d_count", "new_30d_count", "new_prior_30d_count", "active_prior_30d_count", "inactive_count",
+        "at_risk_count", "low_engagement_count", "highly_engaged_count", "engaged_count", "moderate_count", "video_count", "processed_video_count",
+        "total_duration_seconds", "watched_video_count", "completion_count", "watch_seconds", "quiz_count", "quiz_attempt_count", "question_count",
+        "answer_count",
+    ],
+    "daily_activity": ["submitting_student_count", "new_student_count"],
+    "video_analytics": ["high_engagement_count", "low_engagement_count"],
+    "student_engagement_tiers": ["streak_days", "quiz_attempt_count", "quiz_passed_count"],
+    "top_questions": [],
+}  # fmt: skip
+GOOD: dict[str, dict[str, Any]] = {
+    "video_progress": {
+        "id": ONE, "student_id": ONE, "video_id": ONE, "last_position_seconds": 10, "watch_time_seconds": 20, "completion_percentage": 60,
+        "completed": True, "created_at": THEN, "updated_at": THEN,
+    },
+    "students": {
+        "id": ONE, "creator_id": ONE, "email": "ann@example.com", "name": "=Ann", "xp_points": 5, "level": 1, "streak_days": 0,
+        "onboarding_completed": False, "membership_status": "active", "last_active": None, "created_at": THEN, "updated_at": THEN,
+    },
+    "quiz_attempts": {
+        "id": ONE, "quiz_id": ONE, "student_id": ONE, "answers": "[]", "score": 70, "passed": True, "time_taken_seconds": None, "completed_at": THEN,
+    },
+    "chat_messages": {
+        "id": ONE, "session_id": ONE, "role": "assistant", "content": "So.", "video_references": None, "feedback": "positive", "created_at": THEN,
+    },
+    "creator_overview": {"creator_id": ONE, "company_name": "A", "current_plan": "basic", "timezone": "UTC", "today_on": "2026-03-01"},
+    "daily_activity": {
+        "creator_id": ONE, "activity_on": "2026-03-01", "active_student_count": 2, "watching_student_count": 1, "quizzing_student_count": 1,
+        "chatting_student_count": 1, "videos_watched_count": 1, "quiz_attempt_count": 2, "message_count": 1,
+    },
+    "video_analytics": {
+        "creator_id": ONE, "video_id": ONE, "title": "A", "viewer_count": 10, "avg_completion_rate": 0.5, "avg_watch_seconds": 9, "completion_count": 2,
+        "completion_rate": 0.2, "avg_drop_off_rate": 0.1, "drop_off_second": 7.5, "last_viewed_at": THEN, "needs_attention": True,
+        "attention_reason": "2 of 10 viewers finished the video, under 30%",
+    },
+    "student_engagement_tiers": {
+        "creator_id": ONE, "student_id": ONE, "email": "secret@example.com", "membership_status": "active", "joined_at": THEN, "last_active_at": THEN,
+        "tier": "at_risk", "tier_reason": "No activity since 1 March 2026", "status_filter": "at-risk", "lifecycle_stage": "learning", "rules_version": 1,
+        "videos_watched_count": 1, "avg_completion_rate": 0.5, "watch_seconds": 9, "message_count": 1, "xp_points": 1, "level": 1,
+    },
+    "top_questions": {
+        "creator_id": ONE, "question_id": "0" * 32, "question": "How do I start?", "ask_count": 2, "student_count": 1, "ask_7d_count": 0, "ask_30d_count": 1,
+        "satisfaction_rate": None, "first_asked_at": THEN, "last_asked_at": THEN,
+    },
+}  # fmt: skip
+"""One row per table that every rule accepts."""
+
+AGAIN = "insert into {table} select * from {table}"
+TWIN = f"insert into {{table}} select * from {{table}}; update {{table}} set id = '{TWO}' where ctid = (select max(ctid) from {{table}})"
+BREAKING: dict[tuple[str, str], list[str]] = {
+    ("video_progress", "every row has a key"): ["id = null"],
+    ("video_progress", "keys are unique"): [AGAIN],
+    ("video_progress", "student and video are known"): ["student_id = null", "video_id = null"],
+    ("video_progress", "one row per student and video"): [TWIN],
+    ("video_progress", "completion is a percentage"): ["completion_percentage = 101", "completion_percentage = -1"],
+    ("video_progress", "completion is known"): ["completion_percentage = null"],
+    ("video_progress", "watch time is not negative"): ["watch_time_seconds = -1"],
+    ("video_progress", "watch time fits into a person's life"): ["watch_time_seconds = 2000001"],
+    ("video_progress", "positions are not negative"): ["last_position_seconds = -1"],
+    ("video_progress", "finished means seen"): ["completion_percentage = 49"],
+    ("video_progress", "dates are dates of the platform"): ["created_at = '1989-12-31'", "updated_at = '1970-01-01'"],
+    ("students", "every row has a key"): ["id = null"],
+    ("students", "keys are unique"): [AGAIN],
+    ("students", "every student has a creator"): ["creator_id = null"],
+    ("students", "membership status is known"): ["membership_status = 'paused'"],
+    ("students", "points, levels and streaks are not negative"): ["xp_points = -1", "level = -1", "streak_days = -1"],
+    ("students", "onboarding is known"): ["onboarding_completed = null"],
+    ("students", "most addresses look like addresses"): ["email = 'Ann'"],
+    ("students", "dates are dates of the platform"): ["created_at = null", "last_active = '1970-01-01'", "updated_at = '1970-01-01'"],
+    ("quiz_attempts", "every row has a key"): ["id = null"],
+    ("quiz_attempts", "keys are unique"): [AGAIN],
+    ("quiz_attempts", "student and quiz are known"): ["student_id = null", "quiz_id = null"],
+    ("quiz_attempts", "scores are between 0 and 100"): ["score = 101", "score = -1"],
+    ("quiz_attempts", "score and outcome are known"): ["score = null", "passed = null"],
+    ("quiz_attempts", "a score of 0 does not pass"): ["score = 0"],
+    ("quiz_attempts", "time taken is not negative"): ["time_taken_seconds = -1"],
+    ("quiz_attempts", "dates are dates of the platform"): ["completed_at = null", "completed_at = '1970-01-01'"],
+    ("chat_messages", "every row has a key"): ["id = null"],
+    ("chat_messages", "keys are unique"): [AGAIN],
+    ("chat_messages", "every message is part of a conversation"): ["session_id = null"],
+    ("chat_messages", "the role is known"): ["role = 'system'"],
+    ("chat_messages", "every message says something"): ["content = null"],
+    ("chat_messages", "feedback is positive or negative"): ["feedback = 'meh'"],
+    ("chat_messages", "feedback sits on answers"): ["role = 'user'"],
+    ("chat_messages", "dates are dates of the platform"): ["created_at = null", "created_at = '1970-01-01'"],
+    ("creator_overview", "one row per creator"): [AGAIN, "creator_id = null"],
+    ("creator_overview", "the plan is known"): ["current_plan = 'gold'"],
+    ("creator_overview", "every creator has a day and a time zone"): ["timezone = null", "today_on = null"],
+    ("creator_overview", "counts are not negative"): [f"{name} = -1" for name in ZEROS["creator_overview"]],
+    ("creator_overview", "rates are shares"): ["satisfaction_rate = 1.01", "satisfaction_rate = -0.01", "churn_30d_rate = 2"],
+    ("creator_overview", "a rate without a whole is empty"): ["active_30d_rate = 0", "student_count = 1", "quiz_pass_rate = 0"],
+    ("creator_overview", "mean scores are between 0 and 100"): ["avg_quiz_score = 100.5"],
+    ("creator_overview", "parts are not more than the whole"): ["active_7d_count = 1", "watched_video_count = 1", "new_30d_count = 1"],
+    ("daily_activity", "one row per creator and day"): [AGAIN, "activity_on = null"],
+    ("daily_activity", "counts are not negative"): ["new_student_count = -1", "submitting_student_count = -1"],
+    ("daily_activity", "no kind of activity has more students than the day"): ["watching_student_count = 3"],
+    ("daily_activity", "what was done was done by somebody"): ["quiz_attempt_count = 0", "message_count = 0", "watching_student_count = 0"],
+    ("daily_activity", "days are days of the platform"): ["activity_on = '1970-01-01'"],
+    ("video_analytics", "one row per video, with its creator"): [AGAIN, "creator_id = null", "video_id = null"],
+    ("video_analytics", "counts are not negative"): ["low_engagement_count = -1", "drop_off_second = -1"],
+    ("video_analytics", "rates are shares"): ["completion_rate = 1.5", "avg_drop_off_rate = -0.5"],
+    ("video_analytics", "completions and engagement are of viewers"): ["completion_count = 11", "high_engagement_count = 11"],
+    ("video_analytics", "an unwatched video has no rates"): ["viewer_count = 0", "completion_rate = null", "last_viewed_at = null"],
+    ("video_analytics", "attention has its reason"): ["attention_reason = null", "needs_attention = false", "viewer_count = 9"],
+    ("student_engagement_tiers", "one row per student, with its creator"): [AGAIN, "creator_id = null"],
+    ("student_engagement_tiers", "the tier is known"): ["tier = 'asleep'"],
+    ("student_engagement_tiers", "every student has a tier with a reason"): ["tier_reason = ''", "tier = null", "rules_version = null"],
+    ("student_engagement_tiers", "the status follows from the tier"): ["tier = 'inactive'", "status_filter = null"],
+    ("student_engagement_tiers", "the stage is known"): ["lifecycle_stage = 'done'"],
+    ("student_engagement_tiers", "a student who has not started was never active"): [
+        "last_active_at = null",
+        "lifecycle_stage = 'not_started'",
+    ],
+    ("student_engagement_tiers", "membership status is known"): ["membership_status = 'paused'"],
+    ("student_engagement_tiers", "everybody has joined"): ["joined_at = null"],
+    ("student_engagement_tiers", "counts are not negative"): ["message_count = -1", "quiz_passed_count = 1"],
+    ("student_engagement_tiers", "completion is a share of watched videos"): ["avg_completion_rate = 1.5", "videos_watched_count = 0"],
+    ("student_engagement_tiers", "points, levels and streaks are not negative"): ["xp_points = -1"],
+    ("top_questions", "one row per creator and question"): [AGAIN, "question_id = null"],
+    ("top_questions", "the key is a digest"): ["question_id = 'How?'"],
+    ("top_questions", "a question is longer than 10 characters"): ["question = 'Hello you!'", "question = null"],
+    ("top_questions", "shorter windows hold no more"): ["ask_7d_count = 2", "ask_30d_count = 3", "student_count = 3", "ask_count = 0"],
+    ("top_questions", "satisfaction is a share"): ["satisfaction_rate = 1.01"],
+    ("top_questions", "first comes before last"): ["first_asked_at = '2026-03-02'", "last_asked_at = null"],
+}
+"""For each rule, assignments to the good row (or statements) that must each break it."""
+
+
+def _columns(suite: Suite) -> dict[str, str]:
+    if suite.door == "incoming":
+        return dict(CATALOG.sources[suite.table].columns)
+    return {column.name: column.data_type for column in CATALOG.marts[suite.table].columns}
+
+
+def _refill(connection: psycopg.Connection, suite: Suite, breakage: str | None = None) -> None:
+    """The good row alone; then `breakage`."""
+    table = f"{suite.door}.{suite.table}"
+    row = GOOD[suite.table] | dict.fromkeys(ZEROS.get(suite.table, []), 0)
+    connection.execute(f"delete from {table}")
+    connection.execute(f"insert into {table} ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})", list(row.values()))
+    if breakage:
+        connection.execute(breakage.format(table=table) if breakage.startswith("insert") else f"update {table} set {breakage}")
+
+
+@pytest.fixture(scope="module")
+def address(world: World) -> Iterator[str]:
+    """A database with the tables of both doors, empty and without constraints, shared by the tests of this module."""
+    name = f"test_expectations_{uuid4().hex[:12]}"
+    url = world.create_database(name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for door in expectations.DOORS:
+            connection.execute(f"create schema {door}")
+        for suite in SUITES.values():
+            columns = ", ".join(f"{column} {data_type}" for column, data_type in _columns(suite).items())
+            connection.execute(f"create table {suite.door}.{suite.table} ({columns})")
+    yield url
+    world.drop_database(name)
+
+
+@pytest.fixture
+def connection(address: str) -> Iterator[psycopg.Connection]:
+    """A connection that commits each statement: Great Expectations looks from another one."""
+    with psycopg.connect(address, autocommit=True) as opened:
+        yield opened
+
+
+def _validate(address: str, *suites: Suite) -> list[Outcome]:
+    return expectations.validate(address.replace("postgresql://", "postgresql+psycopg2://"), suites)
+
+
+def test_good_rows_pass_every_rule(address: str, connection: psycopg.Connection) -> None:
+    for suite in SUITES.values():
+        _refill(connection, suite)
+    outcomes = _validate(address, *SUITES.values())
+    assert [(outcome.table, outcome.rule_name, outcome.problem) for outcome in outcomes if not outcome.passed] == []
+    assert [(outcome.table, outcome.rule_name) for outcome in outcomes] == [(suite.table, rule.rule) for suite, rule in RULES]
+    assert {outcome.evaluated for outcome in outcomes} == {1}
+
+
+def test_every_rule_has_a_breakage() -> None:
+    assert set(BREAKING) == {(suite.table, rule.rule) for suite, rule in RULES}
+
+
+@pytest.mark.parametrize(("suite", "rule"), RULES, ids=[f"{suite.table}: {rule.rule}" for suite, rule in RULES])
+def test_a_broken_rule_is_seen(address: str, connection: psycopg.Connection, suite: Suite, rule: expectations.Rule) -> None:
+    for breakage in BREAKING[suite.table, rule.rule]:
+        _refill(connection, suite, breakage)
+        [outcome] = _validate(address, replace(suite, rules=(rule,)))
+        assert not outcome.passed, breakage
+        assert (outcome.problem, outcome.severity, outcome.because) == ("", rule.severity, rule.because), breakage
+        assert outcome.failed >= 1 and outcome.evaluated >= 1, breakage
+        assert outcome.samples, breakage
+        assert all(part.split("=")[0] in {*suite.key, *rule.kwargs.get("unexpected_rows_query", "")[:80].replace(",", " ").split()}
+                   for sample in outcome.samples for part in sample.split(", ")), outcome.samples  # fmt: skip
+
+
+def test_empty_tables_pass(address: str, connection: psycopg.Connection) -> None:
+    for suite in SUITES.values():
+        connection.execute(f"delete from {suite.door}.{suite.table}")
+    outcomes = _validate(address, *SUITES.values())
+    assert [(outcome.table, outcome.rule_name) for outcome in outcomes if not outcome.passed] == []
+    assert {outcome.evaluated for outcome in outcomes} == {0}
+
+
+def test_samples_are_few_and_hold_keys_only(address: str, connection: psycopg.Connection) -> None:
+    suite = SUITES["marts", "student_engagement_tiers"]
+    _refill(connection, suite, "tier = 'asleep', message_count = -1")
+    connection.execute(
+        "insert into marts.student_engagement_tiers select t.* from marts.student_engagement_tiers as t, generate_series(1, 300)"
+    )
+    by_map, by_query = (
+        next(o for o in _validate(address, suite) if o.rule_name == name) for name in ("the tier is known", "counts are not negative")
+    )
+    for outcome in (by_map, by_query):
+        assert outcome.failed == 301
+        assert outcome.samples == [f"creator_id={ONE}, student_id={ONE}"] * expectations.SAMPLE_SIZE
+
+
+def test_what_cannot_be_examined_has_not_passed(address: str, connection: psycopg.Connection) -> None:
+    there = SUITES["marts", "top_questions"]
+    _refill(connection, there)
+    gone = replace(there, table="not_there")
+    broken = replace(there, rules=(replace(there.rules[1], kwargs={"column": "not_there", "regex": "x"}), there.rules[2]))
+    outcomes = _validate(address, gone, broken)
+    assert [outcome.passed for outcome in outcomes] == [False] * len(gone.rules) + [False, True]
+    assert all("not_there" in outcome.problem and "\n" not in outcome.problem for outcome in outcomes if not outcome.passed)
+
+
+def test_a_database_that_is_not_there_passes_nothing(address: str) -> None:
+    outcomes = _validate(f"{address}_gone", SUITES["marts", "top_questions"])
+    assert outcomes and not any(outcome.passed for outcome in outcomes)
+    assert all("does not exist" in outcome.problem for outcome in outcomes)
+
+
+@pytest.mark.parametrize("escapes", [True, False], ids=["percent-encoded", "as typed"])
+def test_any_password_survives(address: str, connection: psycopg.Connection, escapes: bool) -> None:
+    role, password = f"gx_{uuid4().hex[:8]}", "a$HOME${b}{c}%20d\\$e"
+    suite = SUITES["marts", "top_questions"]
+    _refill(connection, suite)
+    connection.execute(sql.SQL("create role {} login password {}").format(sql.Identifier(role), sql.Literal(password)))
+    try:
+        connection.execute(f"grant usage on schema marts to {role}; grant select on marts.top_questions to {role}")
+        shown = "".join(f"%{ord(sign):02X}" for sign in password) if escapes else password.replace("%", "%25")
+        place = address.rpartition("@")[2]
+        assert all(outcome.passed for outcome in _validate(f"postgresql://{role}:{shown}@{place}", suite))
+    finally:
+        connection.execute(f"revoke all on marts.top_questions from {role}; revoke all on schema marts from {role}; drop role {role}")
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ("postgresql+psycopg2://me:p$w@h:1/d", "postgresql+psycopg2://me:p%24w@h:1/d"),
+        ("postgresql+psycopg2://me@/d?host=/run/pg", "postgresql+psycopg2://me@localhost/d?host=/run/pg"),
+        ("postgresql+psycopg2:///d?host=/run/pg", "postgresql+psycopg2://localhost/d?host=/run/pg"),
+    ],
+)
+def test_addresses_are_made_plain(given: str, plain: str) -> None:
+    assert expectations.plain_url(given) == plain
+
+
+def test_connections_do_not_linger(address: str, connection: psycopg.Connection) -> None:
+    _validate(address, SUITES["marts", "top_questions"])
+    open_ones = connection.execute(
+        "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    ).fetchone()
+    assert open_ones == (0,)
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=lambda suite: f"{suite.door}.{suite.table}")
+def test_each_column_has_a_rule_or_a_reason(suite: Suite) -> None:
+    columns = set(_columns(suite))
+    ruled = {
+        column
+        for rule in suite.rules
+        for column in columns
+        if column == rule.kwargs.get("column") or column in rule.kwargs.get("unexpected_rows_query", "").replace("(", " ").replace(",", " ").replace(")", " ").split()
+    }  # fmt: skip
+    assert columns - ruled == set(suite.unchecked)
+    assert set(suite.key) <= columns
+    assert all(suite.unchecked.values())
+
+
+def test_rules_are_told_in_sentences() -> None:
+    names = [(suite.door, suite.table, rule.rule) for suite, rule in RULES]
+    assert len(names) == len(set(names))
+    for _, rule in RULES:
+        assert rule.because[0].isupper() and rule.because.endswith("."), rule
+        assert len(rule.because.split()) >= 6, rule
+
+
+def test_both_doors_have_their_suites() -> None:
+    assert {table for door, table in SUITES if door == "marts"} == set(CATALOG.marts)
+    assert {"video_progress", "students", "quiz_attempts", "chat_messages"} <= {table for door, table in SUITES if door == "incoming"}
+    with pytest.raises(ValueError, match="no door 'back'"):
+        expectations.suites("back")
+
+
+def test_reading_the_rules_does_not_import_great_expectations() -> None:
+    code = "import sys, expectations; expectations.suites('marts'); assert not [m for m in sys.modules if m.startswith(('great_expectations', 'pandas'))]"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

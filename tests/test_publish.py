@@ -1,0 +1,156 @@
+"""Publishing: one transaction, only audited marts, additive changes, rows behind row security."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from pipelines import publish, warehouse
+from pipelines.catalog import Mart, MartColumn
+from pipelines.problem import Problem
+from pipelines.settings import Settings
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ANN, BOB = UUID(int=1), UUID(int=2)
+COLUMNS = (
+    MartColumn("creator_id", "uuid", "Whose row.", "Creator", None),
+    MartColumn("thing_id", "text", "Which thing.", "Thing", None),
+    MartColumn("share_rate", "numeric(5,4)", "A rate.", "Share", "rate"),
+)
+MART = Mart("things", "Things", "One row per thing; it's a test.", COLUMNS, ("thing_id",), ("thing_id",))
+
+
+def _silent(line: str) -> None:
+    """Progress that nobody reads."""
+
+
+@pytest.fixture
+def prepared(settings: Settings) -> Settings:
+    warehouse.init_db(settings)
+    with warehouse.connect(settings) as connection:
+        connection.execute("create table marts.things (creator_id uuid not null, thing_id text primary key, share_rate numeric(5,4))")
+    return settings
+
+
+def _fill(settings: Settings, rows: list[tuple[UUID, str, float | None]]) -> None:
+    with warehouse.connect(settings) as connection:
+        connection.execute("truncate marts.things")
+        connection.cursor().executemany("insert into marts.things values (%s, %s, %s)", rows)
+
+
+def _publish(settings: Settings, mart: Mart = MART, as_of: datetime = NOON, state: str = "audited") -> publish.TablePublished:
+    guard = warehouse.RunGuard(settings)
+    try:
+        run = guard.enter(warehouse.Run("run", "hourly", as_of), _silent)
+        with warehouse.connect(settings) as connection:
+            connection.execute(
+                "update ops.build set state = %s, built_run_id = 'run', built_as_of = %s, complete_through = %s", (state, as_of, as_of)
+            )
+        return publish.publish(settings, [mart], run, "code", say=_silent)[0]
+    finally:
+        guard.leave()
+
+
+def _fetch(settings: Settings, query: str, role: str | None = None, creator: str | None = None) -> list[tuple]:
+    with warehouse.connect(settings) as connection:
+        if role:
+            warehouse.set_role(connection, role)
+        if creator is not None:
+            connection.execute("select set_config('ops.render_creator', %s, true)", (creator,))
+        return connection.execute(query.encode()).fetchall()
+
+
+def test_rows_are_merged_and_only_what_differs_is_written(prepared: Settings) -> None:
+    _fill(prepared, [(ANN, "a", 0.5), (ANN, "b", None), (BOB, "c", 1)])
+    assert _publish(prepared) == publish.TablePublished("things", 3, 0, 3)
+    versions = _fetch(prepared, "select thing_id, xmin::text from analytics.things order by 1", "bi_reader")
+    assert _publish(prepared) == publish.TablePublished("things", 0, 0, 3)
+    assert _fetch(prepared, "select thing_id, xmin::text from analytics.things order by 1", "bi_reader") == versions
+    _fill(prepared, [(ANN, "a", 0.5), (ANN, "b", 0.25)])
+    assert _publish(prepared, as_of=NOON + timedelta(hours=1)) == publish.TablePublished("things", 1, 1, 2)
+
+
+@pytest.mark.parametrize("state", ["empty", "building", "built"])
+def test_marts_that_are_not_audited_stay_private(prepared: Settings, state: str) -> None:
+    _fill(prepared, [(ANN, "a", 0.5)])
+    with pytest.raises(Problem, match="not audited"):
+        _publish(prepared, state=state)
+    assert _fetch(prepared, "select * from analytics.things", "bi_reader") == []
+    assert _fetch(prepared, "select * from analytics.published") == []
+
+
+def test_an_earlier_instant_is_refused(prepared: Settings) -> None:
+    _fill(prepared, [(ANN, "a", 0.5)])
+    _publish(prepared)
+    with pytest.raises(Problem, match="is earlier and is not published"):
+        _publish(prepared, as_of=NOON - timedelta(hours=1))
+
+
+def test_published_says_what_the_rows_are_of(prepared: Settings) -> None:
+    _publish(prepared)
+    assert _fetch(prepared, "select * from analytics.published") == [("things", NOON, NOON, "run", "code")]
+
+
+def test_a_renderer_sees_its_creator_only_and_nobody_without_one(prepared: Settings) -> None:
+    _fill(prepared, [(ANN, "a", 0.5), (BOB, "b", 0.5)])
+    _publish(prepared)
+    query = "select thing_id from analytics.things"
+    assert _fetch(prepared, query, "report_renderer", str(ANN)) == [("a",)]
+    for nobody in (None, "", "nonsense", "' or true --", str(UUID(int=3))):
+        assert _fetch(prepared, query, "report_renderer", nobody) == []
+    assert len(_fetch(prepared, query, "bi_reader")) == 2
+    assert _fetch(prepared, query, "analytics_owner") == []
+
+
+@pytest.mark.parametrize("role", ["report_renderer", "bi_reader"])
+def test_readers_cannot_write(prepared: Settings, role: str) -> None:
+    _publish(prepared)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        _fetch(prepared, "delete from analytics.things returning 1", role)
+
+
+def test_comments_come_from_the_contract(prepared: Settings) -> None:
+    _publish(prepared)
+    query = "select obj_description('analytics.things'::regclass), col_description('analytics.things'::regclass, 3)"
+    assert _fetch(prepared, query) == [("One row per thing; it's a test.", "A rate.")]
+    _publish(prepared, replace(MART, description="Changed."))
+    assert _fetch(prepared, query) == [("Changed.", "A rate.")]
+
+
+def test_a_new_column_is_added_and_views_of_others_survive(prepared: Settings) -> None:
+    _fill(prepared, [(ANN, "a", 0.5)])
+    _publish(prepared)
+    with warehouse.connect(prepared) as connection:
+        connection.execute("create view public.mine as select * from analytics.things")
+        connection.execute("alter table marts.things add column note text default 'n'")
+    wider = replace(MART, columns=(*COLUMNS, MartColumn("note", "text", "A note.", "Note", None)))
+    assert _publish(prepared, wider).written_count == 1
+    assert _fetch(prepared, "select note from analytics.things", "bi_reader") == [("n",)]
+    assert _fetch(prepared, "select count(*) from public.mine") == [(1,)]
+
+
+def test_a_change_that_would_break_readers_stops_in_words(prepared: Settings) -> None:
+    _publish(prepared)
+    with pytest.raises(Problem, match="no longer has share_rate"):
+        _publish(prepared, replace(MART, columns=COLUMNS[:2]))
+    retyped = (*COLUMNS[:2], MartColumn("share_rate", "text", "A rate.", "Share", None))
+    with pytest.raises(Problem, match=r"share_rate is published as numeric\(5,4\), the contract says text"):
+        _publish(prepared, replace(MART, columns=retyped))
+
+
+def test_a_reader_that_holds_the_table_does_not_stop_rows_but_only_ddl(prepared: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fill(prepared, [(ANN, "a", 0.5)])
+    _publish(prepared)
+    monkeypatch.setattr(publish, "_LOCK_TRIES", 2)
+    with warehouse.connect(prepared) as reader:
+        warehouse.set_role(reader, "bi_reader")
+        reader.execute("select * from analytics.things")
+        _fill(prepared, [(ANN, "a", 0.75)])
+        assert _publish(prepared).written_count == 1
+        with warehouse.connect(prepared) as connection:
+            connection.execute("alter table marts.things add column note text")
+        wider = replace(MART, columns=(*COLUMNS, MartColumn("note", "text", "A note.", "Note", None)))
+        with pytest.raises(Problem, match="a reader holds a table of analytics"):
+            _publish(prepared, wider)

@@ -1,0 +1,388 @@
+"""The page: what it says, that it escapes everything and asks for nothing, and how it stands in a real browser.
+
+Longer than most: all of it reads the same three pages.
+"""
+
+import base64
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from reports import wording
+from reports.document import Document, Frame
+from reports.formats import FORMATS
+from reports.reading import Reading
+from reports.sections import daily
+from tests.page_outline import Page
+from tests.report_documents import HOSTILE, believable, empty, hostile, tiny
+from tests.report_rows import AS_OF, COLUMNS, TODAY, frame
+
+CHROMIUM = Path("/usr/bin/chromium")
+DOCUMENTS = {"believable": believable, "empty": empty, "hostile": hostile}
+
+
+def _html(document: Document) -> str:
+    return FORMATS["html"].render(document).decode("utf-8")
+
+
+def _page(document: Document) -> Page:
+    return Page(_html(document))
+
+
+def _with(document: Document, *frames: Frame) -> Document:
+    """The document with these frames put in."""
+    changed = {**document.frames, **{one.name: one for one in frames}}
+    return replace(document, frames=changed, main=changed[document.main.name])
+
+
+def _without(document: Document, *names: str) -> Document:
+    return replace(
+        document, frames={name: one for name, one in document.frames.items() if name not in names}, main=document.frames["top_questions"]
+    )
+
+
+def _edit(document: Document, name: str, **changes: Any) -> Document:
+    """The document with the first row of a mart changed."""
+    first, *rest = document.frames[name].table.to_pylist()
+    return _with(document, frame(name, [first | changes, *rest]))
+
+
+@pytest.mark.parametrize("make", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_nothing_is_loaded_and_nothing_runs(make: Any) -> None:
+    page = _page(make())
+    assert {tag for tag, _, _ in page.elements} & {
+        "script",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+        "form",
+        "img",
+        "a",
+        "audio",
+        "video",
+        "use",
+        "image",
+    } == set()
+    for tag, attributes, _ in page.elements:
+        assert not [name for name in attributes if name.startswith("on") or name in ("style", "src", "srcset", "action", "xlink:href")], tag
+        assert attributes.get("href", "data:,") == "data:,"
+    assert [attributes for tag, attributes, _ in page.elements if tag == "link"] == [{"rel": "icon", "href": "data:,"}]
+    style = "".join(text for path, text in page.texts if "style" in path)
+    assert not re.search(r"url\(|@import|https?:|</", style)
+
+
+def test_the_policy_allows_the_style_and_nothing_else() -> None:
+    page = _page(hostile())
+    style = "".join(text for path, text in page.texts if "style" in path)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    metas = [attributes for tag, attributes, _ in page.elements if tag == "meta"]
+    assert metas[0] == {"charset": "utf-8"}
+    assert metas[1]["http-equiv"] == "Content-Security-Policy"
+    assert metas[1]["content"] == f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def test_hostile_text_is_text() -> None:
+    document, page = hostile(), _page(hostile())
+    names = [wording.clean(text, 120) or "Unnamed student" for text in HOSTILE[:10]]
+    shown = [" ".join(text.split()) for path, text in page.texts if path[-1:] == ("bdi",) and "ol" in path]
+    assert shown[: 2 * len(names) : 2] == names, "each name of the ten first, next to its reason, as it was typed"
+    assert "<script>alert(1)</script><img src=x onerror=alert(2)>" in shown
+    assert page.text.count("</title><script>alert('x')</script>") >= 3, "tab title, heading, footer"
+    assert not set("\u202e\u202d\u200b\x00\x07") & set(_html(document)), "direction and control characters are gone"
+    assert "W" * 281 not in page.text and "…" in page.text
+    assert "Courses <i>& more</i>" in page.text
+
+
+def test_every_stranger_s_text_keeps_its_direction_to_itself() -> None:
+    page = _page(hostile())
+    loose = [path for path, text in page.texts if ("محمد" in text or "Söhne" in text) and not {"bdi", "title"} & set(path)]
+    assert loose == []
+
+
+def test_ids_are_unique_and_references_hold() -> None:
+    page = _page(hostile())
+    ids = [attributes["id"] for _, attributes, _ in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    wanted = {one for _, attributes, _ in page.elements for one in attributes.get("aria-labelledby", "").split()}
+    assert wanted <= set(ids)
+
+
+def test_no_identifier_is_shown() -> None:
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}", _html(believable()))
+
+
+def test_each_chart_has_a_title_a_text_and_a_table() -> None:
+    page = _page(believable())
+    charts = [
+        attributes for tag, attributes, path in page.elements if tag == "svg" and "svg" not in path and "aria-hidden" not in attributes
+    ]
+    assert [chart["role"] for chart in charts] == ["img"]
+    assert charts[0]["aria-labelledby"] == "daily-title daily-text"
+    assert "On a usual day" in next(text for path, text in page.texts if path[-1:] == ("desc",))
+    days = [text for path, text in page.texts if path[-2:] == ("tr", "th") and "details" in path and text != "Day"]
+    assert days[3:5] == ["2 March 2026", "1 March 2026"], "three more headings, then the days, newest first"
+    assert len(days) - 3 == 85
+    assert "at risk" in page.section("Where students stand")
+
+
+def test_days_without_rows_are_zero_and_today_is_apart() -> None:
+    rows = [{"activity_on": TODAY - timedelta(days=back), "active_student_count": 7, "new_student_count": 1} for back in (40, 2, 0)]
+    view = daily.build(Reading(_with(tiny("report", "creator_overview"), frame("daily_activity", rows))))
+    assert len(view.days) == 41
+    assert [day.active for day in view.days[:4]] == ["7", "0", "7", "0"]
+    assert view.days[0].mean == "–" and view.days[1].mean == "1"
+    assert (
+        view.summary
+        == "On a usual day 0, on the busiest, Wednesday 21 January, 7 students. In the last seven full days 1 a day, in the seven before 0."
+    )
+    assert view.chart is not None and view.chart.count("<title>") == 41 and "Monday 2 March: 7" in view.chart
+
+
+def test_a_creator_of_one_day_has_a_chart() -> None:
+    rows = [{"activity_on": TODAY, "active_student_count": 1, "new_student_count": 1}]
+    view = daily.build(Reading(_with(tiny("report", "creator_overview"), frame("daily_activity", rows))))
+    assert view.summary == "Today is the first day with activity, so far with 1 active student."
+    assert len(view.days) == 31
+
+
+def test_the_day_is_the_creator_s() -> None:
+    late = replace(tiny("report", "creator_overview"), as_of=datetime(2026, 3, 2, 18, 30, tzinfo=UTC))
+    assert Reading(late).today == date(2026, 3, 3)
+    assert "As of | 3 March 2026, 00:15" in _page(late).outline()
+    assert "Time zone | Asia/Kathmandu (UTC+5:45)" in _page(late).outline()
+
+
+@pytest.mark.parametrize("zone", ["Not/A_Zone", "", "../etc/passwd", "America", "\x00"])
+def test_a_broken_zone_is_utc(zone: str) -> None:
+    assert "Time zone | UTC" in _page(replace(tiny("report", "creator_overview"), timezone=zone)).outline()
+
+
+def test_who_slipped_leaves_out_those_who_completed() -> None:
+    people = believable(400).frames["student_engagement_tiers"].table.to_pylist()
+    people = [row for row in people if row["tier"] != "at_risk"]
+    slipped = [
+        people[0] | {"student_id": str(number), "name": f"Student {number:02}", "tier": "at_risk", "lifecycle_stage": "learning", "watch_seconds": number * 60,
+                     "last_active_at": AS_OF - timedelta(days=9, hours=5), "tier_reason": "no activity since 21 February 2026", "membership_status": "active"}
+        for number in range(12)
+    ]  # fmt: skip
+    done = slipped[0] | {"student_id": "x", "name": "Done", "lifecycle_stage": "completed", "watch_seconds": 10**6}
+    section = (
+        _page(_with(believable(400), frame("student_engagement_tiers", [*people, done, *slipped]))).section("Who slipped").splitlines()
+    )
+    assert section[2] == "12 students at risk"
+    assert [line.split(" | ")[0] for line in section[3:13]] == [f"Student {number:02}" for number in range(11, 1, -1)]
+    assert section[3].split(" | ")[1:3] == ["No activity since 21 February 2026", "9 days quiet"]
+    assert (
+        section[13] == "And 2 more, in the file of all students. 1 more was quiet as long after completing every video, and is not listed."
+    )
+    assert "Done" not in "\n".join(section)
+
+
+def test_nobody_slipped() -> None:
+    rows = [row | {"tier": "engaged"} for row in tiny("report", "creator_overview").frames["student_engagement_tiers"].table.to_pylist()]
+    page = _page(_with(tiny("report", "creator_overview"), frame("student_engagement_tiers", rows)))
+    assert "Nobody is slipping away." in page.section("Who slipped") and "Nobody is slipping away." in page.outline().splitlines()[3]
+
+
+def test_questions_asked_once_stay_out() -> None:
+    section = _page(believable()).section("What students ask")
+    assert "Where can I download the preset files? | 4 students | asked 4 times" in section
+    assert "Why are my night pictures so noisy?" not in section
+
+
+def test_a_rate_of_nothing_is_a_dash() -> None:
+    rates = {name: None for name in COLUMNS["creator_overview"].split() if name.endswith("_rate")}
+    page = _page(_edit(tiny("report", "creator_overview"), "creator_overview", **rates, avg_quiz_score=None))
+    for label in ("Churn in 30 days", "Mean completion", "Quizzes passed", "Mean score", "Answers that helped"):
+        assert f"{label} | –" in page.outline()
+    assert "(–)" in page.section("What the numbers mean")
+
+
+def test_an_empty_creator_reads_what_is_missing() -> None:
+    page = _page(empty())
+    expected: Mapping[str, tuple[str, ...]] = {
+        "Who slipped": ("No students yet.",),
+        "What happened": (
+            "Active in 7 days | 0",
+            "Churn in 30 days | –",
+            "No activity yet.",
+            "No videos yet.",
+            "No quizzes yet.",
+            "No questions yet.",
+        ),
+        "Where students stand": ("No students yet.",),
+        "Videos": ("No videos yet.",),
+        "What students ask": ("No questions in the last 90 days.",),
+    }
+    for heading, sentences in expected.items():
+        assert [sentence for sentence in sentences if sentence not in page.section(heading)] == []
+
+
+def test_missing_frames_are_named() -> None:
+    page = _page(_without(believable(), "creator_overview", "daily_activity", "video_analytics", "student_engagement_tiers"))
+    for sentence in (
+        "the key numbers",
+        "the daily activity",
+        "the videos",
+        "the list of students",
+        "the students’ tiers".replace("’", "'"),
+    ):
+        assert f"This edition came without {sentence}." in page.text
+    assert "Which lens should I buy first?" in page.text
+    named = _page(_without(believable(), "student_engagement_tiers"))
+    assert re.search(r"\d+ students at risk\. This edition came without their names\.", named.section("Who slipped"))
+
+
+def test_the_tiers_are_counted_without_an_overview() -> None:
+    whole, part = _page(believable()), _page(_without(believable(), "creator_overview"))
+    assert part.section("Where students stand") == whole.section("Where students stand")
+
+
+def test_a_new_report_and_a_new_metric_need_no_template() -> None:
+    document = believable(60)
+    report = frame("course_progress", [{"course_id": "c", "title": "Basics", "started_count": 1200, "completed_rate": 0.255, "watch_seconds": 5400,
+                                       "ended_on": date(2026, 2, 1), "seen_at": AS_OF, "needs_attention": False}] * 12,
+                   "course_id title started_count completed_rate watch_seconds ended_on seen_at needs_attention", "Courses")  # fmt: skip
+    old = document.frames["creator_overview"]
+    metric = frame("creator_overview", [old.table.to_pylist()[0] | {"project_count": 1234}], COLUMNS["creator_overview"] + " project_count")
+    outline = _page(_with(document, report, metric)).outline()
+    assert (
+        "Courses\nOne row per course_progress.\nTitle | Started count | Completed rate | Watch seconds | Ended on | Seen at | Needs attention\n"
+        in outline
+    )
+    assert "Basics | 1,200 | 26% | 1 h 30 min | 1 February 2026 | 2 March 2026, 08:00 | no" in outline
+    assert "The first 10 of 12 rows." in outline
+    assert "Also\nProject count | 1,234" in outline
+    assert "Nothing here yet." in _page(_with(document, frame("revenue", [], "paid_on amount_count", "Revenue"))).outline()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (wording.say_count(1234567), "1,234,567"), (wording.say_count(71.38), "71.4"), (wording.say_count(None), "–"), (wording.say_count(0), "0"),
+        (wording.say_rate(None), "–"), (wording.say_rate(0), "0%"), (wording.say_rate(0.004), "<1%"), (wording.say_rate(0.285), "29%"),
+        (wording.say_rate(0.9951), ">99%"), (wording.say_rate(1.0), "100%"), (wording.say_rate(0.005), "1%"),
+        (wording.say_duration(45), "45 s"), (wording.say_duration(12_000), "3 h 20 min"), (wording.say_duration(7200), "2 h"),
+        (wording.say_duration(4_334_400), "1,204 h"), (wording.say_duration(0), "0 s"), (wording.say_duration(None), "–"),
+        (wording.say_position(272), "4:32"), (wording.say_position(3725), "1:02:05"), (wording.say_day(date(2026, 3, 3)), "3 March 2026"),
+        (wording.say_trend(120, 112), "up 8 from 112"), (wording.say_trend(0, 3), "down 3 from 3"), (wording.say_trend(4, 4), "the same as before"),
+        (wording.say_trend(5, None), None), (wording.say_many(1, "quiz", "quizzes"), "1 quiz"), (wording.say_many(0, "student"), "0 students"),
+        (wording.clean("  a\n\tb\u202e "), "a b"), (wording.clean("\u200b \u3164\u200d"), ""), (wording.clean("👩🏽‍🚀" * 30, 5), "👩🏽‍🚀…"),
+        (wording.clean("é" * 5, 5), "é" * 5), (wording.clean("abcdef", 5), "abcde…"), (wording.sentence("no activity"), "No activity"),
+    ],
+)  # fmt: skip
+def test_wording(said: str | None, expected: str | None) -> None:
+    assert said == expected
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
+    return sum(weight * one for weight, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_the_colours_reach_wcag_aa() -> None:
+    style = "".join(text for path, text in _page(empty()).texts if "style" in path)
+    palettes = [dict(re.findall(r"--(\w+): (#\w{3,6})\b", block)) for block in re.findall(r":root \{[^}]*--paper[^}]*\}", style)]
+    assert len(palettes) == 3, "light, dark, print"
+    for palette in palettes:
+        paper = _luminance(palette["paper"].ljust(7, "f"))
+        for name, least in {"ink": 7, "soft": 4.5, "accent": 4.5, "line": 3}.items():
+            one = _luminance(palette[name].ljust(7, "0"))
+            contrast = (max(one, paper) + 0.05) / (min(one, paper) + 0.05)
+            assert contrast >= least, f"{name} on {palette['paper']}: {contrast:.2f}"
+
+
+def test_a_large_creator_is_quick_and_small() -> None:
+    document = believable(5000)
+    _html(document)
+    times = []
+    for _ in range(7):
+        start = time.process_time()
+        content = _html(document)
+        times.append(time.process_time() - start)
+    assert min(times) < 0.05
+    assert len(content.encode()) < 100_000
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        super().do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """The test looks at `asked` instead."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no Chromium at {CHROMIUM} (Debian: apt-get install chromium)")
+    options = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The three pages on a real server, and the list of what it was asked for."""
+    for name, make in DOCUMENTS.items():
+        (tmp_path / f"{name}.html").write_text(_html(make()), encoding="utf-8")
+    asked: list[str] = []
+    handler = type("Handler", (_Quiet,), {"asked": asked})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=tmp_path))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_it_without_a_word(browser: Browser, site: tuple[str, list[str]], name: str, width: int, scheme: Any) -> None:
+    address, asked = site
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    said: list[str] = []
+    sent: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: sent.append(request.url))
+    page.goto(f"{address}/{name}.html")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    page.wait_for_timeout(100)
+    assert said == []
+    assert [url for url in sent if not url.startswith("data:")] == [f"{address}/{name}.html"]
+    assert asked == [f"/{name}.html"]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    wide = "[...document.querySelectorAll('body *')].filter(one => !one.closest('.wide, svg') && one.getBoundingClientRect().right > innerWidth + 1)"
+    assert page.evaluate(f"{wide}.map(one => one.tagName + one.className)") == []
+    assert (
+        page.evaluate("getComputedStyle(document.body).backgroundColor")
+        == {"light": "rgb(252, 251, 249)", "dark": "rgb(25, 24, 22)"}[scheme]
+    )
+    page.close()
