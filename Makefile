@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test dev bench lint lock clean
+.PHONY: install demo test dev lock
 .DEFAULT_GOAL := install
 
 install: $(STAMP)
