@@ -4,6 +4,7 @@ Belongs here: arguments, words, exit codes (0 done, 1 something failed, 2 wrong 
 Over 200 lines: one short function per verb, and `--help` is the module read from top to bottom.
 """
 
+import gc
 import getpass
 import json
 import sys
@@ -312,6 +313,7 @@ def demo() -> None:
 
 def main() -> None:
     """Entry point: problems become one line on standard error and an exit code."""
+    gc.set_threshold(100_000, 50, 100)  # imports make a million objects that stay; looking through them again and again costs seconds
     sys.stdout.reconfigure(line_buffering=True)  # pyrefly: ignore[missing-attribute]  whoever reads a pipe wants lines as they come
     try:
         cli(standalone_mode=False)
