@@ -49,7 +49,8 @@ class Suite:
 class Outcome:
     """What became of one rule: rows looked at, rows that break it, and up to SAMPLE_SIZE of their keys.
 
-    `problem` is empty, or says in one line why the rule could not be examined: then it has not passed and `failed` is 0.
+    `problem` is empty, or says in one line why the rule could not be examined: then it has not passed and `failed` is 0. `creators` are those whose rows
+    break the rule; None when that is not known of all of them.
     """
 
     door: str
@@ -62,6 +63,7 @@ class Outcome:
     failed: int
     samples: list[str]
     problem: str = ""
+    creators: frozenset[str] | None = None
 
 
 def suites(door: str) -> list[Suite]:
@@ -83,8 +85,10 @@ def _read(door: str, path: Path) -> Suite:
     return suite
 
 
-def validate(connection_url: str, suites: Iterable[Suite]) -> list[Outcome]:
+def validate(connection_url: str, suites: Iterable[Suite], *, schema: str | None = None) -> list[Outcome]:
     """Examine the suites' tables in the database at `connection_url` (postgresql+psycopg2://…); one outcome per rule, in the order given.
+
+    The tables are those of the door, or of the same names in `schema`.
 
     Great Expectations is imported here. Whatever goes wrong while a table or rule is examined, a missing table for one, is that rule's failure.
     """
@@ -97,7 +101,7 @@ def validate(connection_url: str, suites: Iterable[Suite]) -> list[Outcome]:
     except Exception as error:  # no connection: no rule was seen to hold
         return [outcome for suite in suites for outcome in _unexamined(suite, error)]
     try:
-        return [outcome for suite in suites for outcome in _examine(source, suite)]
+        return [outcome for suite in suites for outcome in _examine(source, suite, schema or suite.door)]
     finally:
         source.get_execution_engine().close()
         source.get_engine().dispose()
@@ -117,10 +121,10 @@ def plain_url(connection_url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{encoded}@{place}" if login else place, path=path))
 
 
-def _examine(source: Any, suite: Suite) -> Iterator[Outcome]:
+def _examine(source: Any, suite: Suite, schema: str) -> Iterator[Outcome]:
     """Outcomes of one suite. `source` is Great Expectations' data source."""
     try:
-        results, row_count = _run(source, suite)
+        results, row_count = _run(source, suite, schema)
     except Exception as error:  # whatever it was, no rule of the table was seen to hold
         yield from _unexamined(suite, error)
         return
@@ -131,18 +135,20 @@ def _examine(source: Any, suite: Suite) -> Iterator[Outcome]:
             yield _outcome(suite, rule, passed=passed, problem=problem, evaluated=row_count)
         else:
             counted, keys = _count(result.result), _samples(result.result)
-            yield _outcome(suite, rule, passed=False, evaluated=row_count, failed=counted, samples=keys)
+            yield _outcome(
+                suite, rule, passed=False, evaluated=row_count, failed=counted, samples=keys, creators=_creators(result.result, counted)
+            )
 
 
 def _unexamined(suite: Suite, error: Exception) -> Iterator[Outcome]:
     return (_outcome(suite, rule, passed=False, problem=_one_line(error)) for rule in suite.rules)
 
 
-def _run(source: Any, suite: Suite) -> tuple[list[Any], int]:
+def _run(source: Any, suite: Suite, schema: str) -> tuple[list[Any], int]:
     """Great Expectations' results in the order of the rules, and the rows of the table."""
     import great_expectations as gx
 
-    asset = source.add_query_asset(f"{suite.door}.{suite.table}", query=f'select * from {suite.door}."{suite.table}"')
+    asset = source.add_query_asset(f"{suite.door}.{suite.table}", query=f'select * from {schema}."{suite.table}"')
     batch = asset.add_batch_definition_whole_table("all").get_batch()
     counting = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 0}, "meta": {"no": -1}}
     rules = [
@@ -161,9 +167,14 @@ def _run(source: Any, suite: Suite) -> tuple[list[Any], int]:
         raise LookupError(problem)
     for number, rule in enumerate(suite.rules):
         result = by_number[number]
-        if rule.type == BY_QUERY and not result.success and not _problem(result.exception_info):
+        if result.success or _problem(result.exception_info):
+            continue
+        if rule.type == BY_QUERY:
             query = gx.expectations.UnexpectedRowsExpectation(**rule.kwargs)
             result.result |= batch.validate(query, result_format="COMPLETE").result  # at most 200 rows, and of those only keys
+        elif rule.severity == "error":
+            again = gx.ExpectationSuite(name=f"{asset.name} {number}", expectations=[rules[number]])
+            result.result |= batch.validate(again, result_format=shape | {"result_format": "COMPLETE"}).results[0].result
     return [by_number[number] for number in range(len(suite.rules))], int(by_number[-1].result["observed_value"])
 
 
@@ -172,12 +183,24 @@ def _count(result: Mapping[str, Any]) -> int:
     return int(result.get("unexpected_count") or result.get("observed_value") or 1)
 
 
+def _rows(result: Mapping[str, Any], listing: str) -> list[Mapping[str, Any]]:
+    """Keys of rows that break a rule, as far as they are listed."""
+    rows = result.get("details", {}).get("unexpected_rows")
+    if rows is not None:
+        return list(rows)
+    columns = (result.get(listing) or [{}])[0]  # one list of values per key column
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _creators(result: Mapping[str, Any], counted: int) -> frozenset[str] | None:
+    """The creators of all rows that break a rule; None when not all are listed or one has none."""
+    found = [row.get("creator_id") for row in _rows(result, "unexpected_index_list")]
+    return frozenset(map(str, found)) if found and len(found) >= counted and all(found) else None
+
+
 def _samples(result: Mapping[str, Any]) -> list[str]:
     """Keys of rows that break a rule, as text: `id=…` or `creator_id=…, student_id=…`."""
-    rows = result.get("details", {}).get("unexpected_rows")
-    if rows is None:
-        columns = (result.get("partial_unexpected_index_list") or [{}])[0]  # one list of values per key column
-        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = _rows(result, "partial_unexpected_index_list")
     return [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows[:SAMPLE_SIZE]]
 
 
@@ -195,6 +218,16 @@ def _one_line(said: object) -> str:
 
 
 def _outcome(
-    suite: Suite, rule: Rule, *, passed: bool, problem: str = "", evaluated: int = 0, failed: int = 0, samples: Sequence[str] = ()
+    suite: Suite,
+    rule: Rule,
+    *,
+    passed: bool,
+    problem: str = "",
+    evaluated: int = 0,
+    failed: int = 0,
+    samples: Sequence[str] = (),
+    creators: frozenset[str] | None = None,
 ) -> Outcome:
-    return Outcome(suite.door, suite.table, rule.rule, rule.because, passed, rule.severity, evaluated, failed, list(samples), problem)
+    return Outcome(
+        suite.door, suite.table, rule.rule, rule.because, passed, rule.severity, evaluated, failed, list(samples), problem, creators
+    )

@@ -13,10 +13,17 @@ import dagster as dg
 
 from pipelines import booking, ingest, publish
 from pipelines.catalog import Catalog, Mart, SourceTable, code_version
-from pipelines.runs import enter_run, plain_failures
+from pipelines.runs import ACCEPT_DELETIONS_TAG, NIGHTLY_JOB, enter_run, plain_failures
 from pipelines.settings import Settings
 
-NIGHTLY_JOB = "daily"
+
+_LEDGER_SOURCES = {
+    "watch_gains": ["video_progress"],
+    "ledger_opening": ["video_progress"],
+    "creator_zones": ["creators", "creator_preferences"],
+    "tombstones": ["students"],
+}
+"""What the booking step writes beside the mirror, and from which tables."""
 
 
 def build_steps(settings: Settings, catalog: Catalog) -> list[dg.AssetsDefinition]:
@@ -49,7 +56,12 @@ def _read_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
             context.log.info(f"as of {run.as_of:%Y-%m-%d %H:%M} UTC")
             began = time.monotonic()
             reads = ingest.read_source(
-                settings, catalog.sources.values(), run, is_nightly=context.job_name == NIGHTLY_JOB, say=context.log.debug
+                settings,
+                catalog.sources.values(),
+                run,
+                is_nightly=context.job_name == NIGHTLY_JOB,
+                accept_deletions=ACCEPT_DELETIONS_TAG in context.run.tags,
+                say=context.log.debug,
             )
         context.log.info(
             f"read {sum(item.read_count for item in reads):,} rows of {len(reads)} tables, {sum(item.set_aside_count for item in reads):,} set aside"
@@ -66,19 +78,35 @@ def _read_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
 def _book_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
     what = "The mirror of a source table that everything else reads."
     specs = [_source_spec(table, "raw", "2_raw", what) for table in catalog.sources.values()]
+    specs += [
+        dg.AssetSpec(
+            dg.AssetKey(["raw", name]),
+            deps=[dg.AssetKey(["incoming", source]) for source in _LEDGER_SOURCES[name]],
+            group_name="2_raw",
+            description=description,
+            kinds={"postgres"},
+        )
+        for name, description in catalog.ledger.items()
+    ]
 
     @dg.multi_asset(name="book", specs=specs, required_resource_keys={"run_guard"}, pool="warehouse")
     def book(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-        """Merge the checked rows into `raw` and move the watermarks, in one transaction."""
+        """Merge the checked rows into `raw`, append to the ledger, note which keys were touched and move the watermarks, in one transaction."""
         with plain_failures():
             run = enter_run(context)
             began = time.monotonic()
-            booked = booking.book(settings, catalog.sources.values(), run, say=context.log.info)
+            booked = booking.book(settings, catalog, run, is_nightly=context.job_name == NIGHTLY_JOB, say=context.log.info)
         for item in booked:
             metadata = numbers(
-                run.as_of, rows_in=item.row_count, rows_changed=item.changed_count, step_seconds=round(time.monotonic() - began, 3)
+                run.as_of,
+                rows_in=item.row_count,
+                rows_changed=item.changed_count,
+                rows_removed=item.removed_count,
+                step_seconds=round(time.monotonic() - began, 3),
             )
             yield dg.MaterializeResult(asset_key=["raw", item.table], metadata=metadata)
+        for name in catalog.ledger:
+            yield dg.MaterializeResult(asset_key=["raw", name], metadata=numbers(run.as_of))
 
     return book
 
@@ -102,7 +130,8 @@ def _publish_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
         with plain_failures():
             run = enter_run(context)
             began = time.monotonic()
-            tables = publish.publish(settings, catalog.marts.values(), run, code_version(), say=context.log.info)
+            is_nightly = context.job_name == NIGHTLY_JOB
+            tables = publish.publish(settings, catalog.marts.values(), run, code_version(), is_nightly=is_nightly, say=context.log.info)
             context.resources.run_guard.leave()
         for table in tables:
             metadata = numbers(
@@ -111,6 +140,7 @@ def _publish_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
                 rows_removed=table.removed_count,
                 step_seconds=round(time.monotonic() - began, 3),
             )
-            yield dg.MaterializeResult(asset_key=["analytics", table.table], metadata={**metadata, "dagster/row_count": table.row_count})
+            counted = {} if table.row_count is None else {"dagster/row_count": table.row_count}
+            yield dg.MaterializeResult(asset_key=["analytics", table.table], metadata={**metadata, **counted})
 
     return publish_marts

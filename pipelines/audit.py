@@ -4,21 +4,42 @@ Belongs here: which suites guard which door, and how an outcome is shown. Does n
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
+from psycopg import sql
 
 import expectations
-from pipelines import warehouse
+from pipelines import gates, publish, warehouse
+from pipelines.catalog import Catalog, Mart
 from pipelines.problem import Problem
-from pipelines.runs import enter_run, plain_failures
+from pipelines.runs import NIGHTLY_JOB, enter_run, plain_failures
 from pipelines.settings import Settings
 
 
-def examine(settings: Settings, door: str) -> list[expectations.Outcome]:
-    """Validate all suites of `door` (`incoming` or `marts`) against its schema."""
+def examine(settings: Settings, door: str, *, schema: str | None = None) -> list[expectations.Outcome]:
+    """Validate all suites of `door` (`incoming` or `marts`) against its tables, or those of the same names in `schema`."""
     logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it announces each temporary folder
-    return expectations.validate(warehouse.sqlalchemy_url(settings), expectations.suites(door))
+    return expectations.validate(warehouse.sqlalchemy_url(settings), expectations.suites(door), schema=schema)
+
+
+def show_touched(settings: Settings, marts: Iterable[Mart]) -> None:
+    """Make the views of the schema `door`: of each mart the rows that this run is about to publish."""
+    with warehouse.connect(settings) as connection:
+        whole = {row[0] for row in connection.execute("select model_name from ops.models where not is_published")}
+        for mart in marts:
+            narrowed = (
+                sql.SQL("")
+                if mart.name in whole
+                else sql.SQL(" where exists (select from ops.touched k where k.table_name = {} and {})").format(
+                    mart.name, publish.key_matches(mart, "m")
+                )
+            )
+            view = sql.Identifier("door", mart.name)
+            connection.execute(sql.SQL("drop view if exists {}").format(view))
+            connection.execute(
+                sql.SQL("create view {} as select m.* from {} m").format(view, sql.Identifier("marts", mart.name)) + narrowed
+            )
 
 
 def accept_build(settings: Settings, run: warehouse.Run) -> None:
@@ -31,12 +52,15 @@ def accept_build(settings: Settings, run: warehouse.Run) -> None:
             raise Problem("the marts were not built whole by this run; run the whole job.")
 
 
-def build_door(settings: Settings, door: str) -> dg.AssetChecksDefinition:
+def build_door(settings: Settings, door: str, catalog: Catalog) -> dg.AssetChecksDefinition:
     """One step for all suites of a door, so that Great Expectations is imported once; one check per rule, described by its `because`."""
     suites = expectations.suites(door)
     specs = [
         dg.AssetCheckSpec(
-            name=_check_name(rule.rule), asset=dg.AssetKey([door, suite.table]), description=rule.because, blocking=rule.severity == "error"
+            name=_check_name(rule.rule),
+            asset=dg.AssetKey([door, suite.table]),
+            description=rule.because,
+            blocking=rule.severity == "error" and door == "incoming",  # at the way out the step itself decides: see _pass_marts
         )
         for suite in suites
         for rule in suite.rules
@@ -48,20 +72,37 @@ def build_door(settings: Settings, door: str) -> dg.AssetChecksDefinition:
     def check_door(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with plain_failures():
             run = enter_run(context)
-            outcomes = examine(settings, door)
+            if door == "marts":
+                show_touched(settings, catalog.marts.values())
+            is_narrowed = door == "marts" and context.run.job_name != NIGHTLY_JOB
+            outcomes = examine(settings, door, schema="door" if is_narrowed else None)
         yield from (_result(outcome) for outcome in outcomes)
-        failed = [outcome for outcome in outcomes if not outcome.passed and outcome.severity == "error"]
         context.log.info(summarize(door, outcomes))
-        if not failed and door == "marts":
+        if door == "marts":
             with plain_failures():
-                accept_build(settings, run)
+                _pass_marts(settings, run, outcomes)
 
     return check_door
 
 
+def _pass_marts(settings: Settings, run: warehouse.Run, outcomes: Sequence[expectations.Outcome]) -> None:
+    """Hold back the creators that broken rules name and accept the rest; a broken rule that does not name all its creators stops the publish."""
+    rules = [outcome for outcome in outcomes if outcome.severity == "error"]
+    unnamed = [outcome for outcome in rules if not outcome.passed and outcome.creators is None]
+    if unnamed:
+        said = "; ".join(
+            f"{outcome.table}: {outcome.rule_name} ({outcome.problem or f'{outcome.failed:,} rows'})" for outcome in unnamed[:3]
+        )
+        raise Problem(f"rules at the way out do not hold and do not name whom to hold back: {said}. Nothing was published.")
+    found = {f"{outcome.table}: {outcome.rule_name}": outcome.creators or () for outcome in rules}
+    gates.hold_back(settings, run, found)
+    accept_build(settings, run)
+
+
 _DESCRIPTIONS = {
     "incoming": "Rows in: value rules over the rows that this run read. A broken rule stops the run before anything is booked.",
-    "marts": "Rows out: value rules over the tables that this run built. A broken rule stops the run before anything is published.",
+    "marts": "Rows out: value rules over the rows that this run is about to publish, nightly over all. The creators that a broken rule names keep their"
+    " old rows; one that names none stops the publish.",
 }
 
 

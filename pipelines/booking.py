@@ -1,17 +1,18 @@
-"""`incoming` to quarantine and `raw`: the tables of both, rows set aside, and the booking transaction.
+"""`incoming` to `raw`: the tables of both, and the booking transaction.
 
-Belongs here: everything between the snapshot and the mirror, watermarks included. Does not: reading the source (ingest), value rules (expectations).
+Belongs here: everything between the snapshot and the mirror, watermarks included. Does not: reading the source (ingest), rows set aside (quarantine), the
+ledger's arithmetic (ledger), what the changes touch (touching).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
 from psycopg import sql
 
-from pipelines import warehouse
-from pipelines.catalog import SourceTable
+from pipelines import deletions, ledger, models, quarantine, touching, warehouse
+from pipelines.catalog import Catalog, SourceTable
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 
@@ -20,45 +21,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TableBooked:
-    """What one run booked of one table: rows of `incoming`, and how many of them differed from `raw`."""
+    """What one run booked of one table: rows of `incoming`, how many of them differed from `raw`, and rows that left `raw`."""
 
     table: str
     row_count: int
     changed_count: int
-
-
-def _key_text(table: SourceTable) -> sql.Composable:
-    return sql.SQL(" || '/' || ").join(sql.SQL("coalesce(r.{}::text, 'null')").format(sql.Identifier(name)) for name in table.key)
-
-
-def set_aside(target: psycopg.Connection, table: SourceTable) -> int:
-    """Move rows that break the table's row rules, and all but the newest of rows with one key, to `ops.quarantine`."""
-    incoming, key = sql.Identifier("incoming", table.name), _key_text(table)
-    creator = sql.SQL("min(r.creator_id::text)" if "creator_id" in table.columns else "null::text")
-    keys = sql.SQL(", ").join(map(sql.Identifier, table.key))
-    twice = sql.SQL(
-        "r.ctid in (select ctid from (select ctid, row_number() over (partition by {} order by {} desc nulls last, ctid desc) as n from {}) t where n > 1)"
-    )
-    rules: Mapping[str, sql.Composable] = {reason: warehouse.trusted_sql(condition) for reason, condition in table.set_aside.items()}
-    rules = {
-        **rules,
-        "the key occurs more than once; the newest row was kept": twice.format(keys, sql.Identifier(table.watermark), incoming),
-    }
-    count = 0
-    for reason, condition in rules.items():
-        target.execute(
-            sql.SQL(
-                """insert into ops.quarantine (table_name, row_key, reason, creator_id, first_seen_at, last_seen_at)
-                   select {}, {}, {}, {}, statement_timestamp(), statement_timestamp() from {} r where {} group by {}
-                   on conflict (table_name, row_key, reason) do update set last_seen_at = excluded.last_seen_at"""
-            ).format(table.name, key, reason, creator, incoming, condition, key)
-        )
-        count += target.execute(sql.SQL("delete from {} r where {}").format(incoming, condition)).rowcount
-    return count
+    removed_count: int = 0
 
 
 def make_tables(target: psycopg.Connection, tables: list[SourceTable]) -> None:
-    """`incoming` and `raw` tables from the contract; columns that the contract gained are added."""
+    """`incoming` and `raw` tables from the contract; columns and indexes that the contract gained are added."""
     for table in tables:
         columns = sql.SQL(", ").join(
             sql.SQL("{} {}").format(sql.Identifier(name), warehouse.trusted_sql(kind)) for name, kind in table.columns.items()
@@ -75,15 +47,32 @@ def make_tables(target: psycopg.Connection, tables: list[SourceTable]) -> None:
                         sql.Identifier(schema, table.name), sql.Identifier(name), warehouse.trusted_sql(kind)
                     )
                 )
+        for column in (*table.indexes, *table.happens_at):
+            target.execute(
+                sql.SQL("create index if not exists {} on {} ({})").format(
+                    sql.Identifier(f"{table.name}_{column}"), sql.Identifier("raw", table.name), sql.Identifier(column)
+                )
+            )
+    if any(table.name == ledger.TABLE for table in tables):
+        ledger.prepare(target)
 
 
-def book(settings: Settings, tables: Iterable[SourceTable], run: warehouse.Run, *, say: Say) -> list[TableBooked]:
-    """Merge `incoming` into `raw` and move the watermarks, all in one transaction of the run that holds the lock."""
+def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly: bool, say: Say) -> list[TableBooked]:
+    """Merge `incoming` into `raw`, append to the ledger, note what was touched and move the watermarks, all in one transaction of the run that holds the lock."""
+    tables, built = list(catalog.sources.values()), catalog.models
     with warehouse.owned_transaction(settings, run) as connection:
         snapshot = connection.execute("select started_at, complete_through from incoming.snapshot").fetchone()
         if snapshot is None:
             raise Problem("there is no snapshot to book; run the whole job, so that the source is read first.")
-        booked = [_book_table(connection, table, run, snapshot[0]) for table in tables]
+        since = _booked_as_of(connection, run)
+        whole = models.outdated(connection, built)
+        pieces = [model for model in built.values() if model.touch_key and model.name not in whole]
+        touching.forget(connection, [*whole, *(touching.touched_counts(connection).keys() - built.keys())])
+        is_tracked = bool(pieces) and since is not None
+        booked = _book_tables(connection, tables, run, snapshot[0], is_tracked=is_tracked, is_nightly=is_nightly)
+        if is_tracked and since is not None:
+            count = touching.touch(connection, tables, pieces, since, run.as_of)
+            say(f"touched {count:,} keys")
         connection.execute(
             "update ops.build set booked_run_id = %s, booked_as_of = %s, complete_through = %s", (run.run_id, run.as_of, snapshot[1])
         )
@@ -91,34 +80,85 @@ def book(settings: Settings, tables: Iterable[SourceTable], run: warehouse.Run, 
     return booked
 
 
-def _book_table(connection: psycopg.Connection, table: SourceTable, run: warehouse.Run, snapshot_at: datetime) -> TableBooked:
-    incoming, raw = sql.Identifier("incoming", table.name), sql.Identifier("raw", table.name)
-    names = [sql.Identifier(name) for name in table.columns]
-    others = [sql.Identifier(name) for name in table.columns if name not in table.key] or names
-    listed = sql.SQL(", ").join
-    merge = sql.SQL(
-        "insert into {raw} as t ({names}) select {names} from {incoming} on conflict ({key}) do update set {sets} where ({old}) is distinct from ({new})"
-    )
-    changed = connection.execute(
-        merge.format(
-            raw=raw,
-            incoming=incoming,
-            names=listed(names),
-            key=listed(map(sql.Identifier, table.key)),
-            sets=listed(sql.SQL("{0} = excluded.{0}").format(name) for name in others),
-            old=listed(sql.SQL("t.{}").format(name) for name in others),
-            new=listed(sql.SQL("excluded.{}").format(name) for name in others),
+def _booked_as_of(connection: psycopg.Connection, run: warehouse.Run) -> datetime | None:
+    row = connection.execute("select booked_as_of from ops.build").fetchone()
+    since = row[0] if row else None
+    if since is not None and run.as_of < since:
+        raise Problem(
+            f"rows are booked up to {since:%Y-%m-%d %H:%M} UTC already; {run.as_of:%Y-%m-%d %H:%M} is earlier. Tables never go back."
         )
-    ).rowcount
-    connection.execute(
-        sql.SQL(
-            "delete from ops.quarantine q using {} r where q.table_name = %s and q.row_key = {} and q.last_seen_at < (select read_at from incoming.snapshot)"
-        ).format(incoming, _key_text(table)),
-        (table.name,),
+    return since
+
+
+def _book_tables(
+    connection: psycopg.Connection,
+    tables: list[SourceTable],
+    run: warehouse.Run,
+    snapshot_at: datetime,
+    *,
+    is_tracked: bool,
+    is_nightly: bool,
+) -> list[TableBooked]:
+    if is_tracked:
+        touching.open_changes(connection, tables)
+    changed = {table.name: _merge(connection, table, is_tracked=is_tracked) for table in tables if table.name != ledger.TABLE}
+    ledger.book_zones(connection, run)
+    for table in tables:
+        if table.name == ledger.TABLE:  # last, since a gain belongs to the owner of its video
+            ledger.book_gains(connection, run)
+            changed[table.name] = _merge(connection, table, is_tracked=is_tracked, rows=ledger.SOURCE_ROWS, more=ledger.COLUMNS)
+    removed = deletions.apply(connection, tables, run) if is_nightly else {}
+    booked = []
+    for table in tables:
+        count = _move_watermark(connection, table, run, snapshot_at)
+        quarantine.release(connection, table)
+        booked.append(TableBooked(table.name, count, changed[table.name], removed.get(table.name, 0)))
+    quarantine.refresh_gates(connection)
+    return booked
+
+
+def _merge(
+    connection: psycopg.Connection, table: SourceTable, *, is_tracked: bool, rows: str | None = None, more: tuple[str, ...] = ()
+) -> int:
+    """Take the rows of `incoming` (or of `rows`, with the columns `more`) into `raw`; with `is_tracked` both versions of what changed are kept aside."""
+    all_names = (*table.columns, *more)
+    names = [sql.Identifier(name) for name in all_names]
+    others = [sql.Identifier(name) for name in all_names if name not in table.key] or names
+    compared = [sql.Identifier(name) for name in table.columns if name not in table.key] or names
+    listed = sql.SQL(", ").join
+    parts = {
+        "raw": sql.Identifier("raw", table.name),
+        "incoming": warehouse.trusted_sql(rows) if rows else sql.Identifier("incoming", table.name),
+        "changed": sql.Identifier("pg_temp", f"changed_{table.name}"),
+        "names": listed(names),
+        "key": listed(map(sql.Identifier, table.key)),
+        "same": sql.SQL(" and ").join(sql.SQL("t.{0} = i.{0}").format(sql.Identifier(name)) for name in table.key),
+        "sets": listed(sql.SQL("{0} = excluded.{0}").format(name) for name in others),
+        "old": listed(sql.SQL("t.{}").format(name) for name in compared),
+        "new": listed(sql.SQL("excluded.{}").format(name) for name in compared),
+        "coming": listed(sql.SQL("i.{}").format(name) for name in compared),
+        "kept": listed(sql.SQL("t.{}").format(name) for name in names),
+    }
+    merge = "insert into {raw} as t ({names}) select {names} from {incoming} i on conflict ({key}) do update set {sets} where ({old}) is distinct from ({new})"
+    if not is_tracked:
+        return connection.execute(sql.SQL(merge).format(**parts)).rowcount
+    keep_old = "insert into {changed} ({names}, op) select {kept}, 'old' from {raw} t join {incoming} i on {same} where ({old}) is distinct from ({coming})"
+    connection.execute(sql.SQL(keep_old).format(**parts))
+    keep_new = (
+        "with written as (" + merge + " returning {kept}, case when t.xmax = 0 then 'insert' else 'update' end as op)"
+        " insert into {changed} ({names}, op) select * from written"
     )
+    return connection.execute(sql.SQL(keep_new).format(**parts)).rowcount
+
+
+def _move_watermark(connection: psycopg.Connection, table: SourceTable, run: warehouse.Run, snapshot_at: datetime) -> int:
+    """Note how far the table is booked: never past the run's instant, so that what lay after it is read again. Rows that were read."""
     utc = sql.SQL("") if table.columns[table.watermark].endswith("with time zone") else sql.SQL(" at time zone 'UTC'")
     row = connection.execute(
-        sql.SQL("select count(*), least(max({}){}, %s) from {}").format(sql.Identifier(table.watermark), utc, incoming), (snapshot_at,)
+        sql.SQL("select count(*), least(max({}){}, %s, %s) from {}").format(
+            sql.Identifier(table.watermark), utc, sql.Identifier("incoming", table.name)
+        ),
+        (snapshot_at, run.as_of),
     ).fetchone()
     assert row is not None  # an aggregate without group by always gives one row
     if row[0]:
@@ -127,4 +167,4 @@ def _book_table(connection: psycopg.Connection, table: SourceTable, run: warehou
                do update set watermark = greatest(watermarks.watermark, excluded.watermark), run_id = excluded.run_id""",
             (table.name, row[1], run.run_id),
         )
-    return TableBooked(table.name, row[0], changed)
+    return row[0]

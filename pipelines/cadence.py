@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from pipelines.assets import NIGHTLY_JOB
-from pipelines.runs import TICK_TAG
+from pipelines.runs import NIGHTLY_JOB, TICK_TAG
 
 if TYPE_CHECKING:  # Dagster does not export the type that its define_asset_job returns
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition

@@ -16,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from pipelines.models import Model, load_models
 from pipelines.problem import Problem
 from pipelines.settings import ROOT
 
@@ -31,7 +32,8 @@ class SourceTable:
     """One table of the source contract. `columns` maps name to Postgres type, in the contract's order.
 
     `watermark` moves when a row changes. `reread_days` and `reread_nightly_days` are read again by each run whatever the watermark says (None: the
-    settings' overlap). `set_aside` maps a reason to the SQL condition (row alias `r`) of rows that go to quarantine.
+    settings' overlap). `happens_at` are the columns that say when a row counts, `indexes` those by which models look it up. `set_aside` maps a reason
+    to the SQL condition (row alias `r`) of rows that go to quarantine.
     """
 
     name: str
@@ -41,6 +43,8 @@ class SourceTable:
     watermark: str
     reread_days: int | None
     reread_nightly_days: int | None
+    happens_at: tuple[str, ...]
+    indexes: tuple[str, ...]
     set_aside: Mapping[str, str]
 
 
@@ -57,7 +61,10 @@ class MartColumn:
 
 @dataclass(frozen=True)
 class Mart:
-    """A table of `marts` with its contract; `analytics` holds its published twin. Files list its rows by `order_by` (SQL)."""
+    """A table of `marts` with its contract; `analytics` holds its published twin. Files list its rows by `order_by` (SQL).
+
+    `touch_key` are the columns by which it is computed and published piece by piece, `indexes` those that the published twin has beside its key.
+    """
 
     name: str
     title: str
@@ -65,6 +72,8 @@ class Mart:
     columns: tuple[MartColumn, ...]
     primary_key: tuple[str, ...]
     order_by: tuple[str, ...]
+    touch_key: tuple[str, ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,11 +91,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything that the manifest says, by name."""
+    """Everything that the manifest says, by name; `models` parents first. `ledger` are the tables that booking writes beside the mirror, with their descriptions."""
 
     sources: Mapping[str, SourceTable]
     marts: Mapping[str, Mart]
     reports: Mapping[str, Report]
+    models: Mapping[str, Model]
+    ledger: Mapping[str, str]
 
 
 def _fingerprint() -> str:
@@ -142,7 +153,9 @@ def load_catalog(manifest: Mapping[str, Any] | None = None) -> Catalog:
         node["name"]: _mart(node) for node in manifest["nodes"].values() if node["resource_type"] == "model" and node["schema"] == "marts"
     }
     reports = {report.name: report for report in map(_report, manifest["exposures"].values())}
-    return Catalog(sources={node["name"]: _source(node) for node in manifest["sources"].values()}, marts=marts, reports=reports)
+    sources = {node["name"]: _source(node) for node in manifest["sources"].values() if node["source_name"] == "raw"}
+    ledger = {node["name"]: node["description"] for node in manifest["sources"].values() if node["source_name"] == "ledger"}
+    return Catalog(sources, marts, reports, load_models(manifest), ledger)
 
 
 def _source(node: Mapping[str, Any]) -> SourceTable:
@@ -155,6 +168,8 @@ def _source(node: Mapping[str, Any]) -> SourceTable:
         watermark=meta["watermark"],
         reread_days=meta.get("reread_days"),
         reread_nightly_days=meta.get("reread_nightly_days"),
+        happens_at=tuple(meta.get("happens_at", ())),
+        indexes=tuple(meta.get("indexes", ())),
         set_aside=meta.get("set_aside", {}),
     )
 
@@ -165,7 +180,11 @@ def _mart(node: Mapping[str, Any]) -> Mart:
         for c in node["columns"].values()
     )
     meta = node["config"]["meta"]
-    return Mart(node["name"], meta["title"], node["description"], columns, tuple(meta["grain"]), tuple(meta.get("order_by", meta["grain"])))
+    order_by = tuple(meta.get("order_by", meta["grain"]))
+    indexes = tuple(map(tuple, meta.get("published_indexes", ())))
+    return Mart(
+        node["name"], meta["title"], node["description"], columns, tuple(meta["grain"]), order_by, tuple(meta["touch_key"]), indexes
+    )
 
 
 def _report(exposure: Mapping[str, Any]) -> Report:

@@ -45,7 +45,7 @@ def run_checks(settings: Settings) -> list[CheckOutcome]:
             failing_rows=result.failure_count or 0,
             samples=failing_keys(settings, result),
         )
-        for result in run_dbt(settings, ["test", "--exclude-resource-type", "unit_test"], row[0])
+        for result in run_dbt(settings, ["test", "--exclude-resource-type", "unit_test"], {})
     ]
     for door in ("incoming", "marts"):
         outcomes += [

@@ -5,9 +5,8 @@ Belongs here: calling dbt and its results as plain data. Does not: Dagster (tran
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
@@ -50,8 +49,8 @@ def _dbt_environment(settings: Settings) -> dict[str, str]:
     return {name: str(parts[key]) for key, name in names.items() if key in parts} | {"DO_NOT_TRACK": "1"}
 
 
-def run_dbt(settings: Settings, command: Sequence[str], as_of: datetime) -> list[NodeResult]:
-    """Run a dbt command (`["build", "--select", …]`) in this process for `as_of`; one result per node.
+def run_dbt(settings: Settings, command: Sequence[str], variables: Mapping[str, object]) -> list[NodeResult]:
+    """Run a dbt command (`["run", "--select", …]`) in this process with dbt's `variables`; one result per node.
 
     The ready manifest is handed over, so nothing is parsed. A `Problem` only when dbt itself could not run; a failed node is a result.
     """
@@ -66,7 +65,7 @@ def run_dbt(settings: Settings, command: Sequence[str], as_of: datetime) -> list
     with tempfile.TemporaryDirectory(prefix="creator-reports-dbt-") as folder:
         flags = ["--log-level", "none", "--log-level-file", "none", "--log-path", folder]
         places = ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR), "--target-path", folder]
-        result = dbtRunner(manifest=manifest).invoke([*flags, *command, *places, "--vars", json.dumps({"as_of": as_of.isoformat()})])
+        result = dbtRunner(manifest=manifest).invoke([*flags, *command, *places, "--vars", json.dumps(dict(variables))])
         if result.exception is not None and not hasattr(result.result, "results"):
             raise Problem(f"dbt {command[0]} could not run: {' '.join(str(result.exception).split())[:500]}")
         return [_node_result(item) for item in result.result.results]
@@ -103,3 +102,17 @@ def failing_keys(settings: Settings, result: NodeResult, limit: int = 10) -> lis
         names = [column.name for column in cursor.description or []]
         keys = [number for number, name in enumerate(names) if name.endswith("_id")]
         return [", ".join(f"{names[number]}={row[number]}" for number in keys) for row in cursor] if keys else []
+
+
+def failing_creators(settings: Settings, result: NodeResult) -> set[str] | None:
+    """The creators that the rows of a failed test name; None when they name none, or when the test could not run."""
+    if result.kind != "test" or result.status != "fail":
+        return None
+    with warehouse.connect(settings) as connection:
+        cursor = connection.execute(warehouse.trusted_sql(f"select * from ({result.compiled_sql}) as failing limit 0"))
+        if "creator_id" not in {column.name for column in cursor.description or []}:
+            return None
+        rows = connection.execute(
+            warehouse.trusted_sql(f"select distinct creator_id::text from ({result.compiled_sql}) as failing")
+        ).fetchall()
+    return None if any(row[0] is None for row in rows) else {row[0] for row in rows}

@@ -14,12 +14,12 @@ def build(settings: Settings) -> dg.Definitions:
     manifest = catalog.read_manifest()
     found = catalog.load_catalog(manifest)
     partitions = cadence.build_partitions(settings.first_day)
-    dbt = transform.build_assets(settings, manifest)
+    dbt = transform.build_assets(settings, manifest, found)
     return dg.Definitions(
         assets=[*assets.build_steps(settings, found), dbt, report_assets.build_reports(settings, found, partitions)],
         asset_checks=[
-            audit.build_door(settings, "incoming"),
-            audit.build_door(settings, "marts"),
+            audit.build_door(settings, "incoming", found),
+            audit.build_door(settings, "marts", found),
             transform.build_freshness(settings, manifest),
         ],
         jobs=cadence.build_jobs(transform.nightly_checks(dbt, manifest)),

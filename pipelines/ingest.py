@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 from psycopg import sql
 
-from pipelines import booking, warehouse
+from pipelines import booking, quarantine, warehouse
 from pipelines.catalog import SourceTable
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -30,7 +30,7 @@ class TableRead:
     set_aside_count: int
 
 
-def read_source(settings: Settings, tables: Iterable[SourceTable], run: warehouse.Run, *, is_nightly: bool, say: Say) -> list[TableRead]:
+def read_source(settings: Settings, tables: Iterable[SourceTable], run: warehouse.Run, *, is_nightly: bool, accept_deletions: bool = False, say: Say) -> list[TableRead]:
     """Fill `incoming` with the rows changed since the watermarks, all tables from one repeatable-read snapshot.
 
     The same database is read set-based, another one through COPY. Nothing in `raw` moves. A `Problem` names a missing table or column.
@@ -69,7 +69,7 @@ def _read_all(
     for table in tables:
         since = _since(settings, table, marks.get(table.name), is_nightly)
         count = _read_table(source, target, settings.source_schema, table, since)
-        reads.append(TableRead(table.name, count, booking.set_aside(target, table)))
+        reads.append(TableRead(table.name, count, quarantine.set_aside(target, table)))
         if count:
             say(f"{table.name}: {count:,} rows changed")
     target.execute(

@@ -29,6 +29,7 @@ create schema if not exists staging;
 create schema if not exists intermediate;
 create schema if not exists marts;
 create schema if not exists ops;
+create schema if not exists door;
 create schema if not exists analytics;
 
 -- The owner of the published tables does DDL only; row security binds it too.
@@ -60,6 +61,68 @@ create table if not exists ops.quarantine (
     first_seen_at timestamptz not null, last_seen_at timestamptz not null, primary key (table_name, row_key, reason));
 comment on table ops.quarantine is 'Source rows that were set aside, with the reason. A row that is healed is booked by the run that reads it next.';
 
+create table if not exists ops.gates (creator_id uuid not null, reason text not null, since timestamptz not null, primary key (creator_id, reason));
+comment on table ops.gates is 'Closed delivery gates: a creator with a row here keeps the last good report until the cause is gone.';
+
+-- What a run has to compute: keys that leave only in the publish transaction.
+create table if not exists ops.touched (
+    table_name text not null, key_id uuid not null, key_part text not null default '', primary key (table_name, key_id, key_part));
+comment on table ops.touched is 'Keys of models whose inputs changed since they were published. key_part is the second column of the touch key, as text; empty without one.';
+
+create table if not exists ops.models (
+    model_name text primary key, version text not null, is_published boolean not null default false);
+comment on table ops.models is 'Per dbt model: the version of code and contract that its table or view was built by; is_published: whether all its rows were published since.';
+
+create table if not exists ops.erasures (student_digest text primary key, erased_as_of timestamptz not null);
+comment on table ops.erasures is 'sha256 of the random ids of erased students: they are never taken in again, also after a restore.';
+
+-- The instant that the run computes for. A setting of the session wins, so that tables can be computed again for another instant.
+create or replace function ops.as_of() returns timestamptz language plpgsql stable as $$
+declare
+    found timestamptz := coalesce(nullif(current_setting('ops.as_of', true), '')::timestamptz, (select as_of from ops.current_run));
+begin
+    if found is null then
+        raise exception 'no run stands in ops.current_run, so there is no instant to compute for';
+    end if;
+    return found;
+end $$;
+
+-- The ledger and the other primary data of `raw`: what the source forgets. See pipelines/ledger.py.
+create table if not exists raw.watch_gains (
+    student_id uuid not null, video_id uuid not null, booked_no integer not null, creator_id uuid not null, observed_at timestamptz not null,
+    seconds_gained integer not null, completion_gained integer not null, reset_seconds integer not null, reset_completion integer not null,
+    watch_seconds integer not null, completion_percentage integer not null, is_completed boolean not null, last_position_seconds integer not null,
+    best_completion_percentage integer not null, is_first_view boolean not null, is_completed_now boolean not null,
+    has_crossed_25 boolean not null, has_crossed_50 boolean not null, has_crossed_75 boolean not null,
+    is_opening boolean not null, is_reset boolean not null, booked_as_of timestamptz not null,
+    primary key (student_id, video_id, booked_no));
+comment on table raw.watch_gains is 'The ledger: append-only, one row per change of a progress row that a run saw; gains minus resets add up to the newest totals.';
+create index if not exists watch_gains_video on raw.watch_gains (video_id, observed_at);
+create index if not exists watch_gains_observed on raw.watch_gains (observed_at);
+
+create table if not exists raw.ledger_opening (is_only boolean primary key default true check (is_only), opened_as_of timestamptz not null);
+comment on table raw.ledger_opening is 'One row: the run that booked the opening rows. Local days that began before it are partial.';
+
+create table if not exists raw.creator_zones (
+    creator_id uuid not null, valid_from timestamptz not null, timezone text not null, first_seen_as_of timestamptz not null,
+    primary key (creator_id, valid_from));
+comment on table raw.creator_zones is 'The time zone of each creator over time. A change holds from the next midnight in the old zone, so no local day is rewritten.';
+
+create table if not exists raw.tombstones (
+    student_id uuid primary key, creator_id uuid not null, gone_as_of timestamptz not null, night_count integer not null, counted_as_of timestamptz not null);
+comment on table raw.tombstones is 'Students that the source no longer has. After two complete nights their personal data leaves raw.';
+
+create or replace view ops.zones as
+select
+    creator_id, timezone, valid_from,
+    coalesce(lead(valid_from) over (partition by creator_id order by valid_from), 'infinity') as valid_until
+from raw.creator_zones;
+create or replace function ops.today_on(of_creator uuid, at timestamptz) returns date language sql stable as $$
+    -- The last day of an earlier zone counts too: after a move to the west the calendar does not go back.
+    select max(((least(at, valid_until - interval '1 microsecond')) at time zone timezone)::date) from ops.zones where creator_id = of_creator and valid_from <= at
+$$;
+comment on view ops.zones is 'creator_zones with the end of each: the zone of an instant is the one row with valid_from <= instant < valid_until.';
+
 -- Object keys of a creator carry this random word: a new word ends all old links.
 create table if not exists ops.generations (
     creator_id uuid primary key, generation text not null default replace(gen_random_uuid()::text, '-', ''), created_at timestamptz not null default clock_timestamp());
@@ -80,7 +143,7 @@ create unique index if not exists export_log_one_end on ops.export_log (export_i
 create index if not exists export_log_latest on ops.export_log (creator_id, report, format, log_id desc);
 create index if not exists export_log_edition on ops.export_log (edition_on);
 grant select, insert on ops.export_log to publisher;
-grant select on ops.current_run, ops.build to publisher;
+grant select on ops.current_run, ops.build, ops.touched to publisher;
 
 create or replace function ops.refuse_change() returns trigger language plpgsql as $$
 begin

@@ -29,12 +29,13 @@ grant select, insert, update on analytics.published to publisher;
 
 @dataclass(frozen=True)
 class TablePublished:
-    """What one publish did to one table: rows written (inserted or changed), rows removed, rows that it holds now."""
+    """What one publish did to one table: rows written (inserted or changed), rows removed, rows that it holds now (None: not counted, since only
+    touched rows were looked at)."""
 
     table: str
     written_count: int
     removed_count: int
-    row_count: int
+    row_count: int | None
 
 
 def published_as_of(connection: psycopg.Connection) -> datetime | None:
@@ -45,11 +46,25 @@ def published_as_of(connection: psycopg.Connection) -> datetime | None:
     return row[0] if row else None
 
 
-def publish(
-    settings: Settings, marts: Iterable[Mart], run: warehouse.Run, code_version: str, *, say: Callable[[str], None]
-) -> list[TablePublished]:
-    """Merge all audited marts into `analytics` in one transaction; readers see the old rows or the new ones, never a mixture.
+def reached_as_of(connection: psycopg.Connection) -> datetime | None:
+    """The newest instant that is published or booked: no run computes for an earlier one."""
+    row = connection.execute("select booked_as_of from ops.build").fetchone()
+    found = [moment for moment in (published_as_of(connection), row[0] if row else None) if moment is not None]
+    return max(found, default=None)
 
+
+def publish(
+    settings: Settings,
+    marts: Iterable[Mart],
+    run: warehouse.Run,
+    code_version: str,
+    *,
+    is_nightly: bool = False,
+    say: Callable[[str], None],
+) -> list[TablePublished]:
+    """Merge the touched rows of all audited marts into `analytics` in one transaction; readers see the old rows or the new ones, never a mixture.
+
+    All rows are compared nightly, and of a mart that was built whole. Creators whom a failed check names keep their old rows, and their keys stay touched.
     Refuses marts that are not audited, and an `as_of` before the published one. An equal `as_of` merges what differs.
     """
     marts = list(marts)
@@ -65,8 +80,13 @@ def publish(
             raise Problem(
                 f"analytics is published as of {newest:%Y-%m-%d %H:%M} UTC; {build[1]:%Y-%m-%d %H:%M} is earlier and is not published over it."
             )
+        whole = {row[0] for row in connection.execute("select model_name from ops.models where not is_published")}
+        connection.execute(
+            "create temp table held on commit drop as select distinct creator_id from ops.gates where reason like 'check failed: %'"
+        )
+        connection.execute("grant select on pg_temp.held to publisher")
         warehouse.set_role(connection, "publisher")
-        published = [_merge(connection, mart) for mart in marts]
+        published = [_merge(connection, mart, is_whole=is_nightly or mart.name in whole) for mart in marts]
         for mart in marts:
             connection.execute(
                 """insert into analytics.published (table_name, as_of, complete_through, run_id, code_version) values (%s, %s, %s, %s, %s)
@@ -74,9 +94,41 @@ def publish(
                        run_id = excluded.run_id, code_version = excluded.code_version""",
                 (mart.name, build[1], min(build[2], build[1]), run.run_id, code_version),
             )
+        connection.execute("reset role")
+        _settle(connection, marts)
     written, removed = sum(table.written_count for table in published), sum(table.removed_count for table in published)
     say(f"published {len(published)} tables: {written:,} rows written, {removed:,} removed")
     return published
+
+
+def _settle(connection: psycopg.Connection, marts: Iterable[Mart]) -> None:
+    """What is published is touched no longer, nor new; keys of creators who are held back stay, and a whole mart stays new while any is."""
+    held = connection.execute("select count(*) from pg_temp.held").fetchone()
+    if held == (0,):
+        connection.execute("truncate ops.touched")
+        connection.execute("update ops.models set is_published = true where not is_published")
+        return
+    names = []
+    for mart in marts:
+        names.append(mart.name)
+        rows = sql.SQL(" or ").join(
+            sql.SQL("exists (select from {} m join pg_temp.held h on h.creator_id = m.creator_id where {})").format(
+                sql.Identifier(schema, mart.name), key_matches(mart, "m")
+            )
+            for schema in ("marts", "analytics")
+        )
+        connection.execute(sql.SQL("delete from ops.touched k where table_name = {} and not ({})").format(mart.name, rows))
+    connection.execute("delete from ops.touched where not table_name = any(%s)", (names,))
+
+
+def key_matches(mart: Mart, alias: str) -> sql.Composable:
+    """Whether a row of the mart (`alias`) has the touched key `k`."""
+    columns = [sql.SQL(alias + ".{}").format(sql.Identifier(name)) for name in mart.touch_key]  # pyrefly: ignore[bad-argument-type]
+    types = {column.name: column.data_type for column in mart.columns}
+    parts = [sql.SQL("{} = k.key_id").format(columns[0])]
+    if len(columns) == 2:
+        parts.append(sql.SQL("{} = k.key_part::{}").format(columns[1], warehouse.trusted_sql(types[mart.touch_key[1]])))
+    return sql.SQL(" and ").join(parts)
 
 
 def _with_lock_timeout(settings: Settings, change: Callable[[psycopg.Connection], None]) -> None:
@@ -173,22 +225,33 @@ def _comment(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) 
             connection.execute(sql.SQL("comment on column {}.{} is {}").format(table, sql.Identifier(column.name), column.description))
 
 
-def _merge(connection: psycopg.Connection, mart: Mart) -> TablePublished:
+def _merge(connection: psycopg.Connection, mart: Mart, *, is_whole: bool) -> TablePublished:
     names = [sql.Identifier(column.name) for column in mart.columns]
     others = [sql.Identifier(column.name) for column in mart.columns if column.name not in mart.primary_key] or names
     listed = sql.SQL(", ").join
+    touched = "exists (select from ops.touched k where k.table_name = {mart} and {matches})"
     parts = {
         "to": sql.Identifier("analytics", mart.name),
         "of": sql.Identifier("marts", mart.name),
+        "mart": sql.Literal(mart.name),
         "names": listed(names),
+        "from_names": listed(sql.SQL("m.{}").format(name) for name in names),
         "key": listed(map(sql.Identifier, mart.primary_key)),
         "same": sql.SQL(" and ").join(sql.SQL("a.{0} = m.{0}").format(sql.Identifier(name)) for name in mart.primary_key),
         "sets": listed(sql.SQL("{0} = excluded.{0}").format(name) for name in others),
         "old": listed(sql.SQL("a.{}").format(name) for name in others),
         "new": listed(sql.SQL("excluded.{}").format(name) for name in others),
+        "a_counts": sql.SQL("true") if is_whole else sql.SQL(touched).format(mart=mart.name, matches=key_matches(mart, "a")),
+        "m_counts": sql.SQL("true") if is_whole else sql.SQL(touched).format(mart=mart.name, matches=key_matches(mart, "m")),
     }
-    removed = connection.execute(sql.SQL("delete from {to} a where not exists (select from {of} m where {same})").format(**parts)).rowcount
-    merge = "insert into {to} as a ({names}) select {names} from {of} on conflict ({key}) do update set {sets} where ({old}) is distinct from ({new})"
+    free = "not exists (select from pg_temp.held h where h.creator_id = {}.creator_id)"
+    delete = "delete from {to} a where {a_counts} and not exists (select from {of} m where {same}) and " + free.format("a")
+    removed = connection.execute(sql.SQL(delete).format(**parts)).rowcount
+    merge = (
+        "insert into {to} as a ({names}) select {from_names} from {of} m where {m_counts} and "
+        + free.format("m")
+        + " on conflict ({key}) do update set {sets} where ({old}) is distinct from ({new})"
+    )
     written = connection.execute(sql.SQL(merge).format(**parts)).rowcount
-    row = connection.execute(sql.SQL("select count(*) from {to}").format(**parts)).fetchone()
-    return TablePublished(mart.name, written, removed, row[0] if row else 0)
+    row = connection.execute(sql.SQL("select count(*) from {to}").format(**parts)).fetchone() if is_whole else None
+    return TablePublished(mart.name, written, removed, row[0] if row else None)

@@ -20,7 +20,10 @@ from pipelines.settings import Settings
 AS_OF_TAG = "creator-reports/as_of"
 TICK_TAG = "creator-reports/tick"
 REQUESTED_BY_TAG = "creator-reports/requested_by"
+ACCEPT_DELETIONS_TAG = "creator-reports/accept_deletions"
 PARTITION_TAG = "dagster/partition"
+NIGHTLY_JOB = "daily"
+"""The job that reads far back, tests everything and renders."""
 DAILY_TICK = time(3, tzinfo=UTC)
 """When the daily job is due, UTC."""
 
@@ -65,7 +68,7 @@ def enter_run(context: Context) -> warehouse.Run:
     now = datetime.now(UTC)
     tags = context.run.tags
     run = warehouse.Run(context.run.run_id, context.run.job_name, now)
-    return guard.enter(run, context.log.info, lambda connection: settle_as_of(tags, publish.published_as_of(connection), now))
+    return guard.enter(run, context.log.info, lambda connection: settle_as_of(tags, publish.reached_as_of(connection), now))
 
 
 def requester(tags: Mapping[str, str]) -> str:

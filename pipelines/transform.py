@@ -4,15 +4,16 @@ Belongs here: telling Dagster what there is and what came of each node. Does not
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
-from pipelines import warehouse
+from pipelines import building
+from pipelines.catalog import Catalog
 from pipelines.dbt_runs import NodeResult, failing_keys, run_dbt
-from pipelines.runs import enter_run, plain_failures
+from pipelines.runs import NIGHTLY_JOB, enter_run, plain_failures
 from pipelines.settings import Settings
 
 UNIQUE_ID = "dagster_dbt/unique_id"
@@ -48,52 +49,46 @@ def describe_test(node: Mapping[str, Any]) -> str:
     return node.get("description") or ""
 
 
-def build_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
+def build_assets(settings: Settings, manifest: Mapping[str, Any], catalog: Catalog) -> dg.AssetsDefinition:
     """All seeds and models as one step, their data tests as its checks."""
 
     @dbt_assets(manifest=manifest, dagster_dbt_translator=Translator(), name="dbt", required_resource_keys={"run_guard"}, pool="warehouse")
     def dbt(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        """Build the models in dependency order, each followed by its tests. A failed test stops everything behind it."""
-        is_whole = context.selected_asset_keys == context.assets_def.keys
+        """Bring the models up to date: by the keys that the run touched, whole where code or contract changed. Then test what will be published."""
+        is_some = context.selected_asset_keys != context.assets_def.keys
+        is_nightly = context.job_name == NIGHTLY_JOB
         with plain_failures():
             run = enter_run(context)
-            _mark(settings, run, "building")
-            results = run_dbt(
-                settings, ["build", "--exclude-resource-type", "unit_test", *_selection(context, manifest, is_whole)], run.as_of
-            )
-        yield from _events(settings, context, results, run.as_of)
-        bad = [result for result in results if not result.is_good and result.status != "skipped"]
-        if bad:
-            lines = "; ".join(f"{result.name}: {result.message}" for result in bad[:3])
-            raise dg.Failure(f"dbt: {len(bad)} of {len(results)} nodes failed. {lines}", allow_retries=False)
-        if is_whole:
-            with plain_failures():
-                _mark(settings, run, "built")
-        context.log.info(f"dbt: {_summary(results)}")
+            if is_some:
+                results = building.rebuild(settings, catalog, run, _names(context, manifest), say=context.log.info)
+            else:
+                results = building.build(settings, catalog, run, say=context.log.info)
+            built_well = all(result.is_good for result in results)
+            tests = building.test(settings, run, is_nightly=is_nightly) if built_well else []
+            stopping = building.stoppers(settings, [*results, *tests])
+        yield from _events(settings, catalog, context, [*results, *tests], run.as_of)
+        if stopping:
+            lines = "; ".join(f"{result.name}: {result.message}" for result in stopping[:3])
+            raise dg.Failure(f"dbt: {len(stopping)} of {len(results) + len(tests)} nodes failed. {lines}", allow_retries=False)
+        context.log.info(f"dbt: {_summary(results, tests)}")
 
     return dbt
 
 
-def _summary(results: Sequence[NodeResult]) -> str:
-    models = sum(result.kind in {"model", "seed"} for result in results)
-    tests = [result for result in results if result.kind == "test"]
+def _names(context: dg.AssetExecutionContext, manifest: Mapping[str, Any]) -> list[str]:
+    ids = {spec.key: spec.metadata[UNIQUE_ID] for spec in context.assets_def.specs}
+    return sorted(manifest["nodes"][ids[key]]["name"] for key in context.selected_asset_keys)
+
+
+def _summary(results: Sequence[NodeResult], tests: Sequence[NodeResult]) -> str:
+    """One line: what was built and tested, which tests warned, which hold creators back."""
     warned = [result.name for result in tests if result.status == "warn"]
-    return f"{models} models built, {len(tests)} tests passed" + (f", {len(warned)} with a warning ({', '.join(warned)})" if warned else "")
-
-
-def _mark(settings: Settings, run: warehouse.Run, state: str) -> None:
-    """Say how far the tables in `marts` are; `publish` takes only audited ones."""
-    with warehouse.owned_transaction(settings, run) as connection:
-        connection.execute("update ops.build set state = %s, built_run_id = %s, built_as_of = %s", (state, run.run_id, run.as_of))
-
-
-def _selection(context: dg.AssetExecutionContext, manifest: Mapping[str, Any], is_whole: bool) -> list[str]:
-    """dbt arguments for what Dagster selected: all or some models, with or without the tests tagged `nightly`."""
-    specs = {spec.key: spec.metadata[UNIQUE_ID] for spec in context.assets_def.specs}
-    arguments = [] if is_whole else ["--select", *sorted(manifest["nodes"][specs[key]]["name"] for key in context.selected_asset_keys)]
-    chosen = {_check_id(context, key) for key in context.selected_asset_check_keys}
-    has_nightly = any("nightly" in manifest["nodes"][unique_id]["tags"] for unique_id in chosen)
-    return arguments if has_nightly else [*arguments, "--exclude", "tag:nightly,resource_type:test"]
+    failed = [result.name for result in tests if result.status == "fail"]
+    return (
+        f"{len(results)} models brought up to date, {len(tests)} tests run"
+        + (f", {len(warned)} with a warning ({', '.join(warned)})" if warned else "")
+        + (f", {len(failed)} hold creators back ({', '.join(failed)})" if failed else "")
+    )
 
 
 def _check_id(context: dg.AssetExecutionContext, key: dg.AssetCheckKey) -> str:
@@ -101,41 +96,48 @@ def _check_id(context: dg.AssetExecutionContext, key: dg.AssetCheckKey) -> str:
 
 
 def _events(
-    settings: Settings, context: dg.AssetExecutionContext, results: Sequence[NodeResult], as_of: datetime
+    settings: Settings, catalog: Catalog, context: dg.AssetExecutionContext, results: Sequence[NodeResult], as_of: datetime
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    keys = {spec.metadata[UNIQUE_ID]: spec.key for spec in context.assets_def.specs}
-    checks = {_check_id(context, key): key for key in context.selected_asset_check_keys}
-    for result in results:
-        timing = {"seconds": result.seconds}
-        if result.unique_id in keys and result.is_good:
-            counts = {"dagster/row_count": result.row_count} if result.row_count is not None and result.row_count >= 0 else {}
-            yield dg.MaterializeResult(
-                asset_key=keys[result.unique_id], metadata={**timing, **counts, "as_of": dg.MetadataValue.timestamp(as_of)}
-            )
-        elif result.unique_id in checks and result.status != "skipped":
-            key = checks[result.unique_id]
-            is_warning = result.status == "warn"
-            details = (
-                {}
-                if result.status == "pass"
-                else {
-                    "message": result.message,
-                    "samples": "; ".join(failing_keys(settings, result)),
-                    "sql": dg.MetadataValue.md(f"```sql\n{result.compiled_sql}\n```"),
-                }
-            )
-            yield dg.AssetCheckResult(
-                passed=result.status == "pass",
-                asset_key=key.asset_key,
-                check_name=key.name,
-                severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
-                metadata={**timing, "failing_rows": result.failure_count or 0, **details},
-            )
+    """A materialization of each model that is up to date now, built or not, and the outcome of each test; a gate test that had nothing to look at holds."""
+    by_id = {result.unique_id: result for result in results}
+    order = {name: number for number, name in enumerate(catalog.models)}  # Dagster wants parents first
+    for spec in sorted(context.assets_def.specs, key=lambda spec: order[spec.key.path[-1]]):
+        result = by_id.get(spec.metadata[UNIQUE_ID])
+        if spec.key in context.selected_asset_keys and (result is None or result.is_good):
+            yield dg.MaterializeResult(asset_key=spec.key, metadata=_numbers(result, as_of))
+    for key in context.selected_asset_check_keys:
+        result = by_id.get(_check_id(context, key))
+        if result is None or result.status != "skipped":
+            yield _check_result(settings, key, result)
+
+
+def _numbers(result: NodeResult | None, as_of: datetime) -> dict[str, Any]:
+    written = 0 if result is None else result.row_count
+    counts = {"rows_written": written} if written is not None and written >= 0 else {}
+    return {"seconds": result.seconds if result else 0.0, **counts, "as_of": dg.MetadataValue.timestamp(as_of)}
+
+
+def _check_result(settings: Settings, key: dg.AssetCheckKey, result: NodeResult | None) -> dg.AssetCheckResult:
+    if result is None:
+        return dg.AssetCheckResult(
+            passed=True, asset_key=key.asset_key, check_name=key.name, metadata={"message": "nothing was touched since it last held"}
+        )
+    details: dict[str, Any] = {"seconds": result.seconds, "failing_rows": result.failure_count or 0}
+    if result.status != "pass":
+        details |= {
+            "message": result.message,
+            "samples": "; ".join(failing_keys(settings, result)),
+            "sql": dg.MetadataValue.md(f"```sql\n{result.compiled_sql}\n```"),
+        }
+    severity = dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckResult(
+        passed=result.status == "pass", asset_key=key.asset_key, check_name=key.name, severity=severity, metadata=details
+    )
 
 
 def nightly_checks(dbt: dg.AssetsDefinition, manifest: Mapping[str, Any]) -> list[dg.AssetCheckKey]:
-    """Checks of the dbt tests tagged `nightly`, which hourly runs leave out."""
-    return [spec.key for spec in dbt.check_specs if "nightly" in manifest["nodes"][spec.metadata[UNIQUE_ID]]["tags"]]
+    """Checks of the dbt tests that hourly runs leave out: all but those tagged `gate`."""
+    return [spec.key for spec in dbt.check_specs if "gate" not in manifest["nodes"][spec.metadata[UNIQUE_ID]]["tags"]]
 
 
 def build_freshness(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetChecksDefinition:
@@ -157,7 +159,7 @@ def build_freshness(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asset
     @dg.multi_asset_check(name="freshness", specs=specs, description="How old the newest row of each source table is.")
     def freshness(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with plain_failures():
-            results = run_dbt(settings, ["source", "freshness"], datetime.now(UTC))
+            results = run_dbt(settings, ["source", "freshness"], {})
         for result in results:
             if result.unique_id in sources:
                 is_fresh = result.status == "pass"

@@ -5,10 +5,10 @@ select
 from {{ ref('daily_activity') }} as days
 inner join {{ ref('creator_overview') }} as overview on days.creator_id = overview.creator_id
 where
-    days.active_student_count < greatest(
+    {{ gate('daily_activity', 'days.creator_id', 'days.activity_on') }}
+    and (days.active_student_count < greatest(
         days.watching_student_count, days.quizzing_student_count, days.chatting_student_count, days.submitting_student_count
     )
     or days.active_student_count
     > days.watching_student_count + days.quizzing_student_count + days.chatting_student_count + days.submitting_student_count
-    or days.active_student_count > overview.student_count
-    or days.activity_on > overview.today_on
+    or days.activity_on > overview.today_on)

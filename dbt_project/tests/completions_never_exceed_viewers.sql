@@ -6,4 +6,6 @@ select
     high_engagement_count,
     low_engagement_count
 from {{ ref('video_analytics') }}
-where completion_count > viewer_count or high_engagement_count + low_engagement_count > viewer_count
+where
+    {{ gate('video_analytics', 'video_id') }}
+    and (completion_count > viewer_count or high_engagement_count + low_engagement_count > viewer_count)

@@ -3,5 +3,5 @@ select
     has_bad_timezone,
     has_bad_export_format,
     has_bad_preferences_shape
-from {{ ref('int_creators') }}
+from {{ ref('int_creator_preferences') }}
 where has_bad_timezone or has_bad_export_format or has_bad_preferences_shape

@@ -5,8 +5,10 @@ with students as (
         count(*) filter (where tier = 'inactive') as inactive_count,
         count(*) filter (where tier = 'at_risk') as at_risk_count,
         count(*) filter (where tier = 'highly_engaged') as highly_engaged_count,
-        sum(watch_seconds) as watch_seconds
+        sum(watch_seconds) as watch_seconds,
+        sum(quiz_attempt_count) as quiz_attempt_count
     from {{ ref('student_engagement_tiers') }}
+    where {{ gate('creator_overview', 'creator_id') }}
     group by creator_id
 ),
 
@@ -17,6 +19,7 @@ videos as (
         count(*) filter (where viewer_count > 0) as watched_video_count,
         sum(completion_count) as completion_count
     from {{ ref('video_analytics') }}
+    where {{ gate('creator_overview', 'creator_id') }}
     group by creator_id
 ),
 
@@ -25,6 +28,7 @@ questions as (
         creator_id,
         sum(ask_count) as question_count
     from {{ ref('top_questions') }}
+    where {{ gate('creator_overview', 'creator_id') }}
     group by creator_id
 )
 
@@ -41,7 +45,8 @@ left join students on overview.creator_id = students.creator_id
 left join videos on overview.creator_id = videos.creator_id
 left join questions on overview.creator_id = questions.creator_id
 where
-    overview.student_count <> coalesce(students.student_count, 0)
+    {{ gate('creator_overview', 'overview.creator_id') }}
+    and (overview.student_count <> coalesce(students.student_count, 0)
     or overview.inactive_count <> coalesce(students.inactive_count, 0)
     or overview.at_risk_count <> coalesce(students.at_risk_count, 0)
     or overview.highly_engaged_count <> coalesce(students.highly_engaged_count, 0)
@@ -50,3 +55,4 @@ where
     or overview.watched_video_count <> coalesce(videos.watched_video_count, 0)
     or overview.completion_count <> coalesce(videos.completion_count, 0)
     or overview.question_count <> coalesce(questions.question_count, 0)
+    or overview.quiz_attempt_count <> coalesce(students.quiz_attempt_count, 0))

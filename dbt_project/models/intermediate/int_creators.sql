@@ -1,51 +1,35 @@
-with creators as (
-    select * from {{ ref('stg_creators') }}
-    where created_at <= {{ as_of() }}
-),
+{{ config(materialized='view') }}
 
-preferences as (
-    select * from {{ ref('stg_creator_preferences') }}
-),
-
--- Not the names that mean something else on each machine, nor those that a browser or Python would not know.
-known_zones as (
-    select name
-    from pg_catalog.pg_timezone_names
-    where name not in ('localtime', 'posixrules', 'Factory') and name !~ '^(posix|right)/'
-),
-
--- `->` and `->>` give null on a JSON value of another shape; a JSON null counts as not set.
-wishes as (
+with zones as (
     select
-        creators.*,
-        preferences.export_preferences ->> 'timezone' as wished_timezone,
-        preferences.export_preferences ->> 'defaultFormat' as wished_format,
-        coalesce(jsonb_typeof(preferences.export_preferences), 'null') not in ('object', 'null')
-        or coalesce(jsonb_typeof(preferences.notification_settings), 'null') not in ('object', 'null')
-        or coalesce(jsonb_typeof(preferences.notification_settings -> 'emailNotifications'), 'null') not in ('object', 'null')
-            as has_bad_preferences_shape
-    from creators
-    left join preferences on creators.creator_id = preferences.creator_id
+        creator_id,
+        (array_agg(timezone order by valid_from desc))[1] as timezone,
+        -- The last day of an earlier zone counts too: after a move to the west the calendar does not go back.
+        max((least({{ as_of() }}, valid_until - interval '1 microsecond') at time zone timezone)::date) as today_on
+    from {{ ref('stg_creator_zones') }}
+    where valid_from <= {{ as_of() }}
+    group by creator_id
 ),
 
-zoned as (
+-- Days that began before the ledger was opened hold only what the source still knew of them.
+openings as (
     select
-        wishes.*,
-        coalesce(known_zones.name, 'UTC') as timezone,
-        wishes.wished_timezone is not null and known_zones.name is null as has_bad_timezone,
-        coalesce(wishes.wished_format not in ('csv', 'json', 'xlsx'), false) as has_bad_export_format
-    from wishes
-    left join known_zones on wishes.wished_timezone = known_zones.name
+        zones.creator_id,
+        ((opening.opened_as_of - interval '1 microsecond') at time zone zones.timezone)::date + 1 as first_whole_on
+    from {{ ref('stg_creator_zones') }} as zones
+    cross join {{ ref('stg_ledger_opening') }} as opening
+    where opening.opened_as_of >= zones.valid_from and opening.opened_as_of < zones.valid_until
 )
 
 select
-    creator_id,
-    company_name,
-    current_plan,
-    plan_expires_at,
-    timezone,
-    ({{ as_of() }} at time zone timezone)::date as today_on,
-    has_bad_timezone,
-    has_bad_export_format,
-    has_bad_preferences_shape
-from zoned
+    creators.creator_id,
+    creators.company_name,
+    creators.current_plan,
+    creators.plan_expires_at,
+    zones.timezone,
+    zones.today_on,
+    openings.first_whole_on
+from {{ ref('stg_creators') }} as creators
+inner join zones on creators.creator_id = zones.creator_id
+left join openings on creators.creator_id = openings.creator_id
+where creators.created_at <= {{ as_of() }}

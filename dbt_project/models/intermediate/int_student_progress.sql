@@ -1,11 +1,7 @@
-with courses as (
-    select
-        courses.course_id,
-        count(*) as video_count
-    from {{ ref('stg_courses') }} as courses
-    inner join {{ ref('stg_videos') }} as videos on courses.course_id = videos.course_id and courses.creator_id = videos.creator_id
-    where courses.is_active and courses.created_at <= {{ as_of() }} and videos.created_at <= {{ as_of() }}
-    group by courses.course_id
+with totals as (
+    select *
+    from {{ ref('int_watch_totals') }}
+    where (watch_seconds > 0 or completion_percentage > 0) and {{ touched('student_id') }}
 ),
 
 by_course as (
@@ -16,9 +12,18 @@ by_course as (
         sum(completion_percentage) as completion_percentage_sum,
         sum(watch_seconds) as watch_seconds,
         count(*) filter (where is_completed) as completed_video_count
-    from {{ ref('int_progress_owned') }}
-    where is_watched
+    from totals
     group by student_id, course_id
+),
+
+courses as (
+    select
+        courses.course_id,
+        count(*) as video_count
+    from {{ ref('stg_courses') }} as courses
+    inner join {{ ref('stg_videos') }} as videos on courses.course_id = videos.course_id and courses.creator_id = videos.creator_id
+    where courses.is_active and courses.created_at <= {{ as_of() }} and videos.created_at <= {{ as_of() }}
+    group by courses.course_id
 )
 
 select

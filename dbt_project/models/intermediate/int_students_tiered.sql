@@ -1,35 +1,35 @@
-with creators as (
-    select * from {{ ref('int_creators') }}
+with students as (
+    select * from {{ ref('stg_students') }}
+    where joined_at <= {{ as_of() }} and {{ touched('student_id') }}
 ),
 
-students as (
-    select * from {{ ref('stg_students') }}
-    where joined_at <= {{ as_of() }}
+zones as (
+    select * from {{ ref('stg_creator_zones') }}
 ),
 
 days as (
     select
-        days.student_id,
-        max(days.last_activity_at) as last_activity_at,
-        sum(days.quiz_attempt_count)::integer as quiz_attempt_count,
-        sum(days.message_count)::integer as message_count,
-        bool_or(days.activity_on between creators.today_on - 59 and creators.today_on - 30) as is_active_prior_30d
-    from {{ ref('int_student_days') }} as days
-    inner join creators on days.creator_id = creators.creator_id
-    group by days.student_id
+        student_id,
+        max(last_activity_at) as last_activity_at,
+        sum(quiz_attempt_count)::integer as quiz_attempt_count,
+        sum(message_count)::integer as message_count
+    from {{ ref('int_student_days') }}
+    where {{ touched('student_id') }}
+    group by student_id
 ),
 
 passes as (
     select
         student_id,
-        count(distinct subject_id)::integer as quiz_passed_count
-    from {{ ref('int_activities') }}
-    where kind = 'quiz_attempt' and is_passed
+        count(distinct quiz_id)::integer as quiz_passed_count
+    from {{ ref('stg_quiz_attempts') }}
+    where is_passed and completed_at <= {{ as_of() }} and {{ touched('student_id') }}
     group by student_id
 ),
 
 progress as (
     select * from {{ ref('int_student_progress') }}
+    where {{ touched('student_id') }}
 ),
 
 rules as (
@@ -38,31 +38,16 @@ rules as (
 ),
 
 -- The app may have seen a student after as_of: then the student was active at as_of as far as anyone knows.
-seen as (
-    select
-        students.*,
-        creators.timezone,
-        creators.today_on,
-        case when students.last_active_at > {{ as_of() }} then {{ as_of() }} else students.last_active_at end as last_seen_at
-    from students
-    inner join creators on students.creator_id = creators.creator_id
-),
-
 measured as (
     select
-        seen.creator_id,
-        seen.student_id,
-        seen.name,
-        seen.email,
-        seen.membership_status,
-        seen.joined_at,
-        seen.timezone,
-        seen.today_on,
-        greatest(seen.last_seen_at, days.last_activity_at) as last_active_at,
-        (seen.joined_at at time zone seen.timezone)::date as joined_on,
-        coalesce(days.is_active_prior_30d, false)
-        or coalesce((seen.last_seen_at at time zone seen.timezone)::date between seen.today_on - 59 and seen.today_on - 30, false)
-            as is_active_prior_30d,
+        students.creator_id,
+        students.student_id,
+        students.name,
+        students.email,
+        students.membership_status,
+        students.joined_at,
+        least(students.last_active_at, {{ as_of() }}) as last_seen_at,
+        greatest(least(students.last_active_at, {{ as_of() }}), days.last_activity_at) as last_active_at,
         coalesce(progress.videos_watched_count, 0) as videos_watched_count,
         coalesce(progress.completion_percentage_sum, 0) as completion_percentage_sum,
         coalesce(progress.watch_seconds, 0) as watch_seconds,
@@ -70,23 +55,32 @@ measured as (
         coalesce(days.quiz_attempt_count, 0) as quiz_attempt_count,
         coalesce(passes.quiz_passed_count, 0) as quiz_passed_count,
         coalesce(days.message_count, 0) as message_count,
-        seen.xp_points,
-        seen.level,
-        seen.streak_days
-    from seen
-    left join days on seen.student_id = days.student_id
-    left join passes on seen.student_id = passes.student_id
-    left join progress on seen.student_id = progress.student_id
+        students.xp_points,
+        students.level,
+        students.streak_days
+    from students
+    left join days on students.student_id = days.student_id
+    left join passes on students.student_id = passes.student_id
+    left join progress on students.student_id = progress.student_id
 ),
 
 -- A day here is 24 hours: thresholds are instants, not days of the calendar.
 aged as (
     select
         measured.*,
-        (measured.last_active_at at time zone measured.timezone)::date as last_active_on,
+        (measured.joined_at at time zone joining.timezone)::date as joined_on,
+        (measured.last_seen_at at time zone seeing.timezone)::date as last_seen_on,
+        (measured.last_active_at at time zone acting.timezone)::date as last_active_on,
+        coalesce(measured.last_active_at, measured.joined_at) as idle_since,
         {{ as_of() }} - coalesce(measured.last_active_at, measured.joined_at) as idle_time,
         {{ as_of() }} - measured.joined_at as membership_time
     from measured
+    inner join zones as joining
+        on measured.creator_id = joining.creator_id and measured.joined_at >= joining.valid_from and measured.joined_at < joining.valid_until
+    left join zones as seeing
+        on measured.creator_id = seeing.creator_id and measured.last_seen_at >= seeing.valid_from and measured.last_seen_at < seeing.valid_until
+    left join zones as acting
+        on measured.creator_id = acting.creator_id and measured.last_active_at >= acting.valid_from and measured.last_active_at < acting.valid_until
 )
 
 select
@@ -99,11 +93,8 @@ select
     aged.joined_on,
     aged.last_active_at,
     aged.last_active_on,
-    coalesce(aged.last_active_on > aged.today_on - 7, false) as is_active_7d,
-    coalesce(aged.last_active_on > aged.today_on - 30, false) as is_active_30d,
-    aged.is_active_prior_30d,
-    aged.joined_on > aged.today_on - 30 as is_new_30d,
-    aged.joined_on between aged.today_on - 59 and aged.today_on - 30 as is_new_prior_30d,
+    aged.last_seen_on,
+    aged.idle_since,
     rule.tier,
     rule.status_filter,
     rule.rules_version,

@@ -1,12 +1,7 @@
-with creators as (
-    select * from {{ ref('int_creators') }}
-),
-
-videos as (
-    select videos.*
-    from {{ ref('stg_videos') }} as videos
-    inner join creators on videos.creator_id = creators.creator_id
-    where videos.created_at <= {{ as_of() }}
+with videos as (
+    select *
+    from {{ ref('stg_videos') }}
+    where created_at <= {{ as_of() }} and {{ touched('video_id') }}
 ),
 
 viewing as (
@@ -20,9 +15,9 @@ viewing as (
         count(*) filter (where completion_percentage < 25) as low_engagement_count,
         coalesce(sum(completion_percentage) filter (where not is_completed), 0) as unfinished_completion_percentage_sum,
         percentile_cont(0.5) within group (order by last_position_seconds) filter (where not is_completed) as drop_off_second,
-        max(seen_at) as last_viewed_at
-    from {{ ref('int_progress_owned') }}
-    where is_watched
+        max(observed_at) as last_viewed_at
+    from {{ ref('int_watch_totals') }}
+    where (watch_seconds > 0 or completion_percentage > 0) and {{ touched('video_id') }}
     group by video_id
 )
 

@@ -1,25 +1,54 @@
 with creators as (
     select * from {{ ref('int_creators') }}
+    where {{ touched('creator_id') }}
 ),
 
 students as (
     select
-        creator_id,
+        students.creator_id,
         count(*) as student_count,
-        count(*) filter (where is_active_7d) as active_7d_count,
-        count(*) filter (where is_active_30d) as active_30d_count,
-        count(*) filter (where is_new_30d) as new_30d_count,
-        count(*) filter (where is_new_prior_30d) as new_prior_30d_count,
-        count(*) filter (where is_active_prior_30d) as active_prior_30d_count,
-        count(*) filter (where is_active_prior_30d and not is_active_30d) as churned_count,
-        count(*) filter (where tier = 'inactive') as inactive_count,
-        count(*) filter (where tier = 'at_risk') as at_risk_count,
-        count(*) filter (where tier = 'low_engagement') as low_engagement_count,
-        count(*) filter (where tier = 'highly_engaged') as highly_engaged_count,
-        count(*) filter (where tier = 'engaged') as engaged_count,
-        count(*) filter (where tier = 'moderate') as moderate_count
-    from {{ ref('int_students_tiered') }}
-    group by creator_id
+        count(*) filter (where students.last_active_on > creators.today_on - 7) as active_7d_count,
+        count(*) filter (where students.last_active_on > creators.today_on - 30) as active_30d_count,
+        count(*) filter (where students.joined_on > creators.today_on - 30) as new_30d_count,
+        count(*) filter (where students.joined_on between creators.today_on - 59 and creators.today_on - 30) as new_prior_30d_count,
+        -- Active before the last 30 days but not since: then the newest activity lies in that window.
+        count(*) filter (where students.last_active_on between creators.today_on - 59 and creators.today_on - 30) as churned_count,
+        count(*) filter (where students.tier = 'inactive') as inactive_count,
+        count(*) filter (where students.tier = 'at_risk') as at_risk_count,
+        count(*) filter (where students.tier = 'low_engagement') as low_engagement_count,
+        count(*) filter (where students.tier = 'highly_engaged') as highly_engaged_count,
+        count(*) filter (where students.tier = 'engaged') as engaged_count,
+        count(*) filter (where students.tier = 'moderate') as moderate_count,
+        sum(students.quiz_attempt_count) as quiz_attempt_count
+    from creators
+    inner join {{ ref('int_students_tiered') }} as students on creators.creator_id = students.creator_id
+    group by students.creator_id
+),
+
+active_prior as (
+    select
+        creators.creator_id,
+        days.student_id
+    from creators
+    inner join {{ ref('int_student_days') }} as days
+        on creators.creator_id = days.creator_id and days.activity_on between creators.today_on - 59 and creators.today_on - 30
+    where days.last_activity_at is not null
+    union
+    select
+        creators.creator_id,
+        students.student_id
+    from creators
+    inner join {{ ref('int_students_tiered') }} as students
+        on creators.creator_id = students.creator_id and students.last_seen_on between creators.today_on - 59 and creators.today_on - 30
+),
+
+active_before as (
+    select
+        active_prior.creator_id,
+        count(*) as active_prior_30d_count
+    from active_prior
+    inner join {{ ref('int_students_tiered') }} as students on active_prior.student_id = students.student_id
+    group by active_prior.creator_id
 ),
 
 videos as (
@@ -34,6 +63,7 @@ videos as (
         sum(watch_seconds) as watch_seconds,
         sum(completion_percentage_sum) as completion_percentage_sum
     from {{ ref('int_video_progress') }}
+    where {{ touched('creator_id') }}
     group by creator_id
 ),
 
@@ -42,30 +72,33 @@ quizzes as (
         creator_id,
         count(*) as quiz_count
     from {{ ref('stg_quizzes') }}
-    where created_at <= {{ as_of() }}
+    where created_at <= {{ as_of() }} and {{ touched('creator_id') }}
     group by creator_id
 ),
 
 attempts as (
     select
-        creator_id,
-        count(*) as quiz_attempt_count,
-        count(*) filter (where is_passed) as quiz_pass_count,
-        sum(score) as score_sum
-    from {{ ref('int_activities') }}
-    where kind = 'quiz_attempt'
-    group by creator_id
+        quizzes.creator_id,
+        count(*) as scored_attempt_count,
+        count(*) filter (where attempts.is_passed) as quiz_pass_count,
+        sum(attempts.score) as score_sum
+    from {{ ref('stg_quizzes') }} as quizzes
+    inner join {{ ref('stg_quiz_attempts') }} as attempts on quizzes.quiz_id = attempts.quiz_id
+    inner join {{ ref('int_students_tiered') }} as students on attempts.student_id = students.student_id
+    where attempts.completed_at <= {{ as_of() }} and {{ touched('quizzes.creator_id') }}
+    group by quizzes.creator_id
 ),
 
-questions as (
+chats as (
     select
-        creator_id,
-        count(*) filter (where is_question) as question_count,
-        sum(answer_count) as answer_count,
-        sum(positive_count) as positive_count,
-        sum(positive_count + negative_count) as rated_count
-    from {{ ref('int_messages_answered') }}
-    group by creator_id
+        creators.creator_id,
+        sum(chats.question_count) as question_count,
+        sum(chats.answer_count) as answer_count,
+        sum(chats.positive_count) as positive_count,
+        sum(chats.positive_count + chats.negative_count) as rated_count
+    from creators
+    inner join {{ ref('int_chat_days') }} as chats on creators.creator_id = chats.creator_id and chats.activity_on > creators.today_on - 90
+    group by creators.creator_id
 )
 
 select
@@ -81,8 +114,8 @@ select
     {{ rate('students.active_30d_count', 'students.student_count') }} as active_30d_rate,
     coalesce(students.new_30d_count, 0)::integer as new_30d_count,
     coalesce(students.new_prior_30d_count, 0)::integer as new_prior_30d_count,
-    coalesce(students.active_prior_30d_count, 0)::integer as active_prior_30d_count,
-    {{ rate('students.churned_count', 'students.active_prior_30d_count') }} as churn_30d_rate,
+    coalesce(active_before.active_prior_30d_count, 0)::integer as active_prior_30d_count,
+    {{ rate('students.churned_count', 'active_before.active_prior_30d_count') }} as churn_30d_rate,
     coalesce(students.inactive_count, 0)::integer as inactive_count,
     coalesce(students.at_risk_count, 0)::integer as at_risk_count,
     coalesce(students.low_engagement_count, 0)::integer as low_engagement_count,
@@ -97,15 +130,16 @@ select
     coalesce(videos.watch_seconds, 0)::bigint as watch_seconds,
     {{ rate('videos.completion_percentage_sum', 'videos.view_count * 100') }} as avg_completion_rate,
     coalesce(quizzes.quiz_count, 0)::integer as quiz_count,
-    coalesce(attempts.quiz_attempt_count, 0)::bigint as quiz_attempt_count,
-    {{ rate('attempts.quiz_pass_count', 'attempts.quiz_attempt_count') }} as quiz_pass_rate,
-    {{ mean('attempts.score_sum', 'attempts.quiz_attempt_count') }} as avg_quiz_score,
-    coalesce(questions.question_count, 0)::bigint as question_count,
-    coalesce(questions.answer_count, 0)::bigint as answer_count,
-    {{ rate('questions.positive_count', 'questions.rated_count') }} as satisfaction_rate
+    coalesce(students.quiz_attempt_count, 0)::bigint as quiz_attempt_count,
+    {{ rate('attempts.quiz_pass_count', 'attempts.scored_attempt_count') }} as quiz_pass_rate,
+    {{ mean('attempts.score_sum', 'attempts.scored_attempt_count') }} as avg_quiz_score,
+    coalesce(chats.question_count, 0)::bigint as question_count,
+    coalesce(chats.answer_count, 0)::bigint as answer_count,
+    {{ rate('chats.positive_count', 'chats.rated_count') }} as satisfaction_rate
 from creators
 left join students on creators.creator_id = students.creator_id
+left join active_before on creators.creator_id = active_before.creator_id
 left join videos on creators.creator_id = videos.creator_id
 left join quizzes on creators.creator_id = quizzes.creator_id
 left join attempts on creators.creator_id = attempts.creator_id
-left join questions on creators.creator_id = questions.creator_id
+left join chats on creators.creator_id = chats.creator_id

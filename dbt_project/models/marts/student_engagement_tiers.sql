@@ -11,6 +11,7 @@ with students as (
         {{ long_date('joined_on') }} as joined_in_words,
         {{ long_date('last_active_on') }} as last_active_in_words
     from {{ ref('int_students_tiered') }}
+    where {{ touched('student_id') }}
 )
 
 select

@@ -4,7 +4,10 @@ with questions as (
         creators.today_on
     from {{ ref('int_messages_answered') }} as messages
     inner join {{ ref('int_creators') }} as creators on messages.creator_id = creators.creator_id
-    where messages.is_question
+    where
+        messages.is_question
+        and messages.sent_on > creators.today_on - 90
+        and {{ touched('messages.creator_id', 'messages.question_id') }}
 ),
 
 wordings as (

@@ -4,27 +4,43 @@ with videos as (
         -- Whole numbers, so that 29.999% is under 30% whatever it rounds to.
         viewer_count >= 10 and completion_count * 100 < viewer_count * 30 as needs_attention
     from {{ ref('int_video_progress') }}
+    where {{ touched('video_id') }}
+),
+
+views as (
+    select
+        days.video_id,
+        sum(days.view_count) as view_count,
+        sum(days.view_count) filter (where days.activity_on > creators.today_on - 7) as view_7d_count
+    from {{ ref('int_video_days') }} as days
+    inner join {{ ref('int_creators') }} as creators on days.creator_id = creators.creator_id
+    where {{ touched('days.video_id') }}
+    group by days.video_id
 )
 
 select
-    creator_id,
-    video_id,
-    course_id,
-    title,
-    category,
-    duration_seconds,
-    viewer_count,
-    {{ rate('completion_percentage_sum', 'viewer_count * 100') }} as avg_completion_rate,
-    {{ mean('watch_seconds', 'viewer_count') }} as avg_watch_seconds,
-    completion_count,
-    {{ rate('completion_count', 'viewer_count') }} as completion_rate,
-    high_engagement_count,
-    low_engagement_count,
-    {{ rate('unfinished_completion_percentage_sum', '(viewer_count - completion_count) * 100') }} as avg_drop_off_rate,
-    drop_off_second,
-    last_viewed_at,
-    needs_attention,
+    videos.creator_id,
+    videos.video_id,
+    videos.course_id,
+    videos.title,
+    videos.category,
+    videos.duration_seconds,
+    videos.viewer_count,
+    coalesce(views.view_count, 0)::integer as view_count,
+    coalesce(views.view_7d_count, 0)::integer as view_7d_count,
+    {{ rate('videos.completion_percentage_sum', 'videos.viewer_count * 100') }} as avg_completion_rate,
+    {{ mean('videos.watch_seconds', 'videos.viewer_count') }} as avg_watch_seconds,
+    videos.completion_count,
+    {{ rate('videos.completion_count', 'videos.viewer_count') }} as completion_rate,
+    videos.high_engagement_count,
+    videos.low_engagement_count,
+    {{ rate('videos.unfinished_completion_percentage_sum', '(videos.viewer_count - videos.completion_count) * 100') }} as avg_drop_off_rate,
+    videos.drop_off_second,
+    videos.last_viewed_at,
+    videos.needs_attention,
     case
-        when needs_attention then completion_count::text || ' of ' || viewer_count::text || ' viewers finished the video, under 30%'
+        when videos.needs_attention
+            then videos.completion_count::text || ' of ' || videos.viewer_count::text || ' viewers finished the video, under 30%'
     end as attention_reason
 from videos
+left join views on videos.video_id = views.video_id

@@ -7,5 +7,8 @@ select
     completion_percentage,
     completed as is_completed,
     created_at at time zone 'UTC' as created_at,
-    updated_at at time zone 'UTC' as updated_at
+    updated_at at time zone 'UTC' as updated_at,
+    booked_no,
+    observed_at,
+    best_completion_percentage
 from {{ source('raw', 'video_progress') }}

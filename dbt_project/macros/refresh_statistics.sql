@@ -1,5 +1,0 @@
-{% macro refresh_statistics() -%}
-    {%- if model.config.materialized == 'table' -%}
-        analyze {{ this }}
-    {%- endif -%}
-{%- endmacro %}

@@ -1,0 +1,2 @@
+select opened_as_of
+from {{ source('ledger', 'ledger_opening') }}

@@ -1,0 +1,5 @@
+"""Placeholder while helper source writes it."""
+
+
+def apply(connection, tables, run):
+    return {}

@@ -1,0 +1,100 @@
+"""The dbt models as what has to be built: keys by which they are computed, what touches them, and the version of their code.
+
+Belongs here: reading `touch_key` and `touched_by` from the manifest, versions, and which models a run must rebuild in full.
+Does not: running dbt (building), writing ops.touched (touching).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import psycopg
+
+BY_TIME = ("time", "midnight")
+"""Edges that no row causes: thresholds that `as_of` crosses, and local midnights."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A seed, view or table of the dbt project.
+
+    `touch_key` names the one or two columns by which a table is computed piece by piece (empty: always whole). `touched_by` maps a source table, an upstream
+    model, `time` or `midnight` to the SQL that gives the touched keys. `version` is a digest of its code, its contract and everything above it.
+    """
+
+    name: str
+    kind: str
+    schema: str
+    touch_key: tuple[str, ...]
+    touched_by: Mapping[str, str]
+    version: str
+    parents: tuple[str, ...]
+
+
+def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
+    """All seeds and models by name, parents first."""
+    nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in {"model", "seed"}}
+
+    @cache
+    def version(unique_id: str) -> str:
+        node = nodes[unique_id]
+        columns = {name: column["data_type"] for name, column in node["columns"].items()}
+        meta = {name: node["config"]["meta"].get(name) for name in ("grain", "touch_key")}
+        own = [
+            node["checksum"]["checksum"],
+            columns,
+            meta,
+            node["config"].get("materialized"),
+            node["config"].get("indexes"),
+            _macros(manifest, node),
+        ]
+        above = [version(parent) for parent in sorted(node["depends_on"].get("nodes", [])) if parent in nodes]
+        return hashlib.sha256(json.dumps([own, above], sort_keys=True).encode()).hexdigest()[:16]
+
+    found: dict[str, Model] = {}
+    for unique_id in sorted(nodes, key=lambda name: (_depth(nodes, name), name)):
+        node = nodes[unique_id]
+        meta = node["config"]["meta"]
+        parents = tuple(nodes[parent]["name"] for parent in node["depends_on"].get("nodes", []) if parent in nodes)
+        kind = "seed" if node["resource_type"] == "seed" else node["config"]["materialized"]
+        found[node["name"]] = Model(
+            node["name"], kind, node["schema"], tuple(meta.get("touch_key", ())), meta.get("touched_by", {}), version(unique_id), parents
+        )
+    return found
+
+
+def _depth(nodes: Mapping[str, Any], unique_id: str) -> int:
+    return 1 + max((_depth(nodes, parent) for parent in nodes[unique_id]["depends_on"].get("nodes", []) if parent in nodes), default=0)
+
+
+def _macros(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> list[str]:
+    """Our own macros that a model calls, and those that they call."""
+    waiting, seen = list(node["depends_on"].get("macros", [])), {}
+    while waiting:
+        name = waiting.pop()
+        if name in seen or not name.startswith("macro.creator_reports."):
+            continue
+        macro = manifest["macros"][name]
+        seen[name] = macro["macro_sql"]
+        waiting += macro["depends_on"]["macros"]
+    return [seen[name] for name in sorted(seen)]
+
+
+def outdated(connection: psycopg.Connection, models: Mapping[str, Model]) -> set[str]:
+    """Names of models to build whole: their version differs from the built one, their relation is missing, or a parent of theirs is one of these."""
+    built = dict(connection.execute("select model_name, version from ops.models").fetchall())
+    there = {
+        f"{schema}.{name}"
+        for schema, name in connection.execute(
+            "select relnamespace::regnamespace::text, relname from pg_class where relkind in ('r', 'v') and relnamespace = any(%s::regnamespace[])",
+            (sorted({model.schema for model in models.values()}),),
+        )
+    }
+    whole: set[str] = set()
+    for model in models.values():
+        if built.get(model.name) != model.version or f"{model.schema}.{model.name}" not in there or whole & set(model.parents):
+            whole.add(model.name)
+    return whole

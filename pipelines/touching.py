@@ -1,0 +1,115 @@
+"""What a run has to compute: the keys that changed rows, thresholds and local midnights touch, written to `ops.touched` with the booking.
+
+Belongs here: the rows that changed (`pg_temp.changed_<table>`), rows that are due, and the edges of each model's yml that start at them.
+Does not: edges from model to model (they are followed by dbt, in the transaction that writes the model), what a key's rows are (dbt).
+
+An edge is a select over `changed` (columns of raw.<table> and `op`: insert, update (new version), old (version before), delete, due), which gives the touch
+key of the model. `midnights` has (creator_id, was_on, today_on) of creators whose local day moved on, `period` one row (since, as_of).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from pipelines.catalog import SourceTable
+from pipelines.models import BY_TIME, Model
+from pipelines.warehouse import trusted_sql
+
+LEDGER = "watch_gains"
+
+_PERIOD = "create temp table period on commit drop as select {since}::timestamptz as since, {as_of}::timestamptz as as_of"
+_MIDNIGHTS = """
+create temp table midnights on commit drop as
+select before.creator_id, before.today_on as was_on, after.today_on
+from (select creator_id, ops.today_on(creator_id, {since}) as today_on from raw.creator_zones group by creator_id) as before
+inner join (select creator_id, ops.today_on(creator_id, {as_of}) as today_on from raw.creator_zones group by creator_id) as after
+    on after.creator_id = before.creator_id and after.today_on > before.today_on
+"""
+_GAINS = """
+create temp table changed_watch_gains on commit drop as
+select g.*, (g.observed_at at time zone z.timezone)::date as activity_on, case when g.booked_as_of = {as_of} then 'insert' else 'due' end as op
+from raw.watch_gains as g
+inner join ops.zones as z on z.creator_id = g.creator_id and g.observed_at >= z.valid_from and g.observed_at < z.valid_until
+where g.observed_at > {since}
+    or (g.student_id, g.video_id, g.booked_no) in (select p.student_id, p.video_id, p.last_no + 1 from pg_temp.watch_positions as p where p.is_gain)
+"""
+
+
+def open_changes(connection: psycopg.Connection, tables: Iterable[SourceTable]) -> None:
+    """Make `pg_temp.changed_<table>` for each source table: columns of raw and `op`."""
+    for table in tables:
+        name = sql.Identifier(f"changed_{table.name}")
+        connection.execute(
+            sql.SQL("create temp table {} (like {}, op text) on commit drop").format(name, sql.Identifier("raw", table.name))
+        )
+
+
+def add_due_rows(connection: psycopg.Connection, tables: Iterable[SourceTable], since: datetime) -> None:
+    """Rows that were booked before but lay after the instant of the run that booked them: now, or later, they count."""
+    for table in tables:
+        if not table.happens_at:
+            continue
+        utc = {column: "" if table.columns[column].endswith("with time zone") else " at time zone 'UTC'" for column in table.happens_at}
+        due = sql.SQL(" or ").join(
+            sql.SQL("r.{} > ({}::timestamptz{})").format(sql.Identifier(column), since, trusted_sql(zone)) for column, zone in utc.items()
+        )
+        connection.execute(
+            sql.SQL("insert into {changed} ({columns}, op) select {columns}, 'due' from {raw} r where {due}").format(
+                changed=_changed(table.name),
+                columns=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
+                raw=sql.Identifier("raw", table.name),
+                due=due,
+            )
+        )
+
+
+def touch(connection: psycopg.Connection, tables: Iterable[SourceTable], models: Iterable[Model], since: datetime, as_of: datetime) -> int:
+    """Follow the edges of `models` from changed rows, thresholds and midnights between `since` and `as_of`; the number of touched keys there are now.
+
+    `models` are those that are built piece by piece; the others are built whole and need no keys.
+    """
+    moments = {"since": sql.Literal(since), "as_of": sql.Literal(as_of)}
+    for statement in (_PERIOD, _MIDNIGHTS, _GAINS):
+        connection.execute(trusted_sql(statement).format(**moments))
+    add_due_rows(connection, tables, since)
+    names = {table.name for table in tables} | {LEDGER}
+    filled = {
+        name for name in names if connection.execute(sql.SQL("select exists (select from {})").format(_changed(name))).fetchone() == (True,)
+    }
+    for model in models:
+        for cause, edge in model.touched_by.items():
+            if cause in filled:
+                _follow(connection, model, edge, _changed(cause))
+            elif cause in BY_TIME:
+                _follow(connection, model, edge, None)
+    connection.execute("analyze ops.touched")
+    row = connection.execute("select count(*) from ops.touched").fetchone()
+    return row[0] if row else 0
+
+
+def _changed(name: str) -> sql.Identifier:
+    return sql.Identifier("pg_temp", f"changed_{name}")
+
+
+def _follow(connection: psycopg.Connection, model: Model, edge: str, changed: sql.Identifier | None) -> None:
+    rows = sql.SQL("with changed as (select * from {}) ").format(changed) if changed else sql.SQL("")
+    part = "coalesce(part::text, '')" if len(model.touch_key) == 2 else "''"
+    alias = "keys (id, part)" if len(model.touch_key) == 2 else "keys (id)"
+    connection.execute(
+        rows
+        + sql.SQL("insert into ops.touched select distinct {}, id, {} from ({}) as {} where id is not null on conflict do nothing").format(
+            model.name, trusted_sql(part), trusted_sql(edge), trusted_sql(alias)
+        )
+    )
+
+
+def forget(connection: psycopg.Connection, names: Iterable[str]) -> None:
+    """Drop the touched keys of models that are about to be built whole, or exist no longer."""
+    connection.execute("delete from ops.touched where table_name = any(%s)", (list(names),))
+
+
+def touched_counts(connection: psycopg.Connection) -> Mapping[str, int]:
+    """Touched keys per model."""
+    return dict(connection.execute("select table_name, count(*) from ops.touched group by table_name").fetchall())
