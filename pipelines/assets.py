@@ -16,7 +16,6 @@ from pipelines.catalog import Catalog, Mart, SourceTable, code_version
 from pipelines.runs import ACCEPT_DELETIONS_TAG, NIGHTLY_JOB, enter_run, plain_failures
 from pipelines.settings import Settings
 
-
 _LEDGER_SOURCES = {
     "watch_gains": ["video_progress"],
     "ledger_opening": ["video_progress"],

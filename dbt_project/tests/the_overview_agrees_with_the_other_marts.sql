@@ -46,13 +46,15 @@ left join videos on overview.creator_id = videos.creator_id
 left join questions on overview.creator_id = questions.creator_id
 where
     {{ gate('creator_overview', 'overview.creator_id') }}
-    and (overview.student_count <> coalesce(students.student_count, 0)
-    or overview.inactive_count <> coalesce(students.inactive_count, 0)
-    or overview.at_risk_count <> coalesce(students.at_risk_count, 0)
-    or overview.highly_engaged_count <> coalesce(students.highly_engaged_count, 0)
-    or overview.watch_seconds <> coalesce(students.watch_seconds, 0)
-    or overview.video_count <> coalesce(videos.video_count, 0)
-    or overview.watched_video_count <> coalesce(videos.watched_video_count, 0)
-    or overview.completion_count <> coalesce(videos.completion_count, 0)
-    or overview.question_count <> coalesce(questions.question_count, 0)
-    or overview.quiz_attempt_count <> coalesce(students.quiz_attempt_count, 0))
+    and (
+        overview.student_count <> coalesce(students.student_count, 0)
+        or overview.inactive_count <> coalesce(students.inactive_count, 0)
+        or overview.at_risk_count <> coalesce(students.at_risk_count, 0)
+        or overview.highly_engaged_count <> coalesce(students.highly_engaged_count, 0)
+        or overview.watch_seconds <> coalesce(students.watch_seconds, 0)
+        or overview.video_count <> coalesce(videos.video_count, 0)
+        or overview.watched_video_count <> coalesce(videos.watched_video_count, 0)
+        or overview.completion_count <> coalesce(videos.completion_count, 0)
+        or overview.question_count <> coalesce(questions.question_count, 0)
+        or overview.quiz_attempt_count <> coalesce(students.quiz_attempt_count, 0)
+    )

@@ -12,4 +12,7 @@ select
     created_at at time zone 'UTC' as joined_at,
     updated_at at time zone 'UTC' as updated_at
 from {{ source('raw', 'students') }} as students
-where not exists (select from {{ source('ledger', 'tombstones') }} as gone where gone.student_id = students.id)
+where not exists (
+    select from {{ source('ledger', 'tombstones') }} as gone
+    where gone.student_id = students.id
+)
