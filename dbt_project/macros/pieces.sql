@@ -7,7 +7,8 @@
     op = old or delete (as they were), insert or update (as they are). So a build that is killed between two models goes on where it was.
 
     meta.is_kept: primary data. The table is never dropped and rows never leave it. Where a row comes again, `newest` takes it as it is, `greatest` the
-    greater of old and new in each column: a number never falls.
+    greater of old and new in each column: a number never falls. meta.settles_by: the column that holds the instant of the run that wrote a kept row; a run
+    that comes again for that instant may take the row back.
 -#}
 {% materialization pieces, adapter='postgres' %}
     {%- set is_kept = model.config.meta.get('is_kept', false) -%}
@@ -98,6 +99,7 @@
 {% macro build_pieces(sql, is_kept) -%}
     {%- set names = model.columns.keys() | list -%}
     {%- set grain = model.config.meta.grain -%}
+    {%- set settles_by = model.config.meta.get('settles_by') -%}
     {%- set others = names | reject('in', grain) | list -%}
     {%- set fresh = '"' ~ model.name ~ '__fresh"' -%}
     {%- set changed = '"' ~ model.name ~ '__changed"' -%}
@@ -116,10 +118,11 @@
         where t."{{ grain[0] }}" is null or {{ differs }};
         insert into {{ changed }} ({{ quoted(names) }}, op)
         select {{ quoted(names, 't') }}, 'old' from {{ this }} as t inner join {{ changed }} as n on {{ same_key }} where n.op = 'update';
-        {% if not is_kept -%}
+        {% if not is_kept or settles_by -%}
             insert into {{ changed }} ({{ quoted(names) }}, op)
             select {{ quoted(names, 't') }}, 'delete' from {{ this }} as t
-            where {{ touched(*touch_columns('t')) }} and not exists (select from {{ fresh }} as n where {{ same_key }});
+            where {{ touched(*touch_columns('t')) }} and not exists (select from {{ fresh }} as n where {{ same_key }})
+                {% if is_kept %}and t."{{ settles_by }}" = {{ as_of() }}{% endif %};
             delete from {{ this }} as t using {{ changed }} as n where n.op = 'delete' and {{ same_key }};
         {% endif -%}
         {{ follow_edges(changed) }}
@@ -137,7 +140,8 @@
 {%- endmacro %}
 
 {% macro follow_edges(changed) -%}
-    {%- for node in graph.nodes.values() if node.resource_type == 'model' and model.name in node.config.meta.get('touched_by', {}) and node.name not in (var('whole', none) or []) -%}
+    {%- set whole = var('whole', none) -%}
+    {%- for node in graph.nodes.values() if whole is not none and node.resource_type == 'model' and model.name in node.config.meta.get('touched_by', {}) and node.name not in whole -%}
         {%- set is_pair = node.config.meta.touch_key | length == 2 -%}
         with changed as (select * from {{ changed }})
         insert into ops.touched

@@ -37,7 +37,14 @@ rules as (
     where rules_version = (select max(newest.rules_version) from {{ ref('tier_rules') }} as newest)
 ),
 
--- The app may have seen a student after as_of: then the student was active at as_of as far as anyone knows.
+-- The app may have seen a student after as_of: then the student was active at as_of as far as anyone knows. (least() passes over a null.)
+seen as (
+    select
+        *,
+        case when last_active_at is not null then least(last_active_at, {{ as_of() }}) end as last_seen_at
+    from students
+),
+
 measured as (
     select
         students.creator_id,
@@ -46,8 +53,8 @@ measured as (
         students.email,
         students.membership_status,
         students.joined_at,
-        least(students.last_active_at, {{ as_of() }}) as last_seen_at,
-        greatest(least(students.last_active_at, {{ as_of() }}), days.last_activity_at) as last_active_at,
+        students.last_seen_at,
+        greatest(students.last_seen_at, days.last_activity_at) as last_active_at,
         coalesce(progress.videos_watched_count, 0) as videos_watched_count,
         coalesce(progress.completion_percentage_sum, 0) as completion_percentage_sum,
         coalesce(progress.watch_seconds, 0) as watch_seconds,
@@ -58,7 +65,7 @@ measured as (
         students.xp_points,
         students.level,
         students.streak_days
-    from students
+    from seen as students
     left join days on students.student_id = days.student_id
     left join passes on students.student_id = passes.student_id
     left join progress on students.student_id = progress.student_id

@@ -19,9 +19,3 @@ left join lateral (
     limit 1
 ) as latest on true
 where latest.to_tier is distinct from students.tier
--- A run that comes again for the same instant corrects what it said the first time.
-or exists (
-    select 1 as found
-    from {{ this }} as same
-    where same.student_id = students.student_id and same.changed_at = {{ as_of() }} and same.to_tier <> students.tier
-)
