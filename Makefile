@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test dev lock
+.PHONY: install demo test dev bench lock
 .DEFAULT_GOAL := install
 
 install: $(STAMP)
@@ -24,6 +24,11 @@ demo: install
 
 dev: install
 	@$(BIN)/creator-reports dev
+
+# SIZE=S|M|L: 100,000, 2 million or 20 million progress rows.
+SIZE ?= S
+bench: install
+	@$(BIN)/creator-reports bench --size $(SIZE)
 
 test: install
 	@$(BIN)/python -m pytest

@@ -311,6 +311,30 @@ def demo() -> None:
     )
 
 
+@cli.command()
+@click.option(
+    "--size", type=click.Choice(["S", "M", "L"]), default="S", show_default=True, help="100,000, 2 million or 20 million progress rows."
+)
+def bench(size: str) -> None:
+    """Measure an hourly run beside five materialized views: time, memory, reading. On servers of its own below LOCAL_DIR/bench."""
+    from pipelines import console
+    from pipelines.local import bench as measuring
+    from pipelines.local import world
+
+    folder = load_settings().local_dir.resolve() / "bench"
+    try:
+        figures = measuring.run(size, folder, console.say)
+    finally:
+        world.down(folder / size, say=console.say)
+    path = measuring.write(figures, folder)
+    rows = [
+        (line.what, line.figure, line.bound, {None: "", True: "holds", False: "MISSED"}[line.holds])
+        for line in measuring.table(figures, folder)
+    ]
+    console.show_table(["what", size, "bound", ""], rows, right=[size, "bound"])
+    console.say(f"all figures, with plans: {path}")
+
+
 def main() -> None:
     """Entry point: problems become one line on standard error and an exit code."""
     gc.set_threshold(100_000, 50, 100)  # imports make a million objects that stay; looking through them again and again costs seconds

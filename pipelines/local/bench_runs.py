@@ -1,0 +1,138 @@
+"""One hourly run, taken apart: its steps in this warm process, and the whole program as a process of its own.
+
+Belongs here: timing runs and their memory. Does not: what the platform holds or what changes (bench).
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from pipelines import audit, booking, building, ingest, publish, warehouse
+from pipelines.catalog import Catalog, code_version
+from pipelines.settings import Settings
+
+
+@dataclass(frozen=True)
+class Hour:
+    """Seconds of each step of one run in a warm process, and of the costliest models."""
+
+    read: float
+    book: float
+    models: float
+    tests: float
+    publish: float
+    by_model: dict[str, float]
+
+    @property
+    def sql_seconds(self) -> float:
+        """Models, gate tests and publish."""
+        return round(self.models + self.tests + self.publish, 3)
+
+
+@dataclass(frozen=True)
+class Walls:
+    """`run hourly` with nothing changed: the whole process by part, again in a warm process, its peak memory, and what importing Great Expectations takes."""
+
+    seconds: float
+    parts: dict[str, float]
+    warm_seconds: float
+    import_seconds: float
+    peak_mb: int
+
+
+def hour(settings: Settings, catalog: Catalog, as_of: datetime) -> Hour:
+    """Run all steps of the hourly job but the doors of value rules."""
+    guard = warehouse.RunGuard(settings)
+    try:
+        run = guard.enter(warehouse.Run(uuid4().hex, "hourly", as_of), _silent)
+        took, steps = {}, {
+            "read": lambda: ingest.read_source(settings, catalog.sources.values(), run, is_nightly=False, say=_silent),
+            "book": lambda: booking.book(settings, catalog, run, is_nightly=False, say=_silent),
+            "models": lambda: building.build(settings, catalog, run, say=_silent),
+            "tests": lambda: building.test(settings, run, is_nightly=False),
+            "publish": lambda: _publish(settings, catalog, run),
+        }  # fmt: skip
+        done: dict[str, Any] = {}
+        for name, step in steps.items():
+            began = time.perf_counter()
+            done[name] = step()
+            took[name] = round(time.perf_counter() - began, 3)
+    finally:
+        guard.leave()
+    bad = [f"{result.name}: {result.message}" for result in (*done["models"], *done["tests"]) if not result.is_good]
+    if bad:
+        raise RuntimeError(f"the bench measures good runs only; {'; '.join(bad[:3])}")
+    costly = sorted(done["models"], key=lambda result: -result.seconds)
+    return Hour(**took, by_model={result.name: result.seconds for result in costly[:6]})
+
+
+def _publish(settings: Settings, catalog: Catalog, run: warehouse.Run) -> None:
+    audit.accept_build(settings, run)
+    publish.publish(settings, catalog.marts.values(), run, code_version(), say=_silent)
+
+
+def wall(settings: Settings, instants: Sequence[datetime]) -> Walls:
+    """Run the program for the first instant, and the job twice in one process for the two others."""
+    command = [os.path.join(os.path.dirname(sys.executable), "creator-reports"), "run", "hourly", "--as-of"]  # noqa: PTH118, PTH120
+    began = time.time()
+    process = subprocess.Popen([*command, instants[0].isoformat()], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    ended = time.time()
+    if process.returncode:
+        raise RuntimeError(f"run hourly failed: {said[-500:]}")
+    imported = _timed(lambda: subprocess.run([sys.executable, "-c", "import great_expectations"], check=True))
+    from pipelines.jobs import Runner  # Dagster: seconds to import, and not part of what was measured so far
+
+    runner = Runner(settings)
+    runner.run("hourly", as_of=instants[1], write=_ignore)
+    warm = _timed(lambda: runner.run("hourly", as_of=instants[2], write=_ignore))
+    return Walls(round(ended - began, 2), _parts(settings, began, ended), warm, imported, usage.ru_maxrss // 1024)
+
+
+def _parts(settings: Settings, began: float, ended: float) -> dict[str, float]:
+    """Seconds until the first step (imports of Dagster and the project), of each step, and what is left."""
+    from pipelines import instance
+
+    with instance.open_instance(settings) as opened:
+        newest = next(record for record in opened.get_run_records(limit=10) if record.start_time and began < record.start_time < ended)
+        steps = sorted(opened.get_run_step_stats(newest.dagster_run.run_id), key=lambda step: step.start_time or 0)
+    parts = {"imports and start of Dagster": (steps[0].start_time or 0) - began}
+    parts |= {step.step_key: (step.end_time or 0) - (step.start_time or 0) for step in steps}
+    parts["between the steps and at the end"] = ended - began - sum(parts.values())
+    return {name: round(value, 2) for name, value in parts.items()}
+
+
+def own_peak_mb() -> int:
+    """The peak resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def seconds(connection: psycopg.Connection, statement: str) -> float:
+    """Seconds that a statement takes."""
+    return _timed(lambda: connection.execute(statement.encode()))
+
+
+def _timed(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return round(time.perf_counter() - began, 3)
+
+
+def _silent(line: str) -> None:
+    """Progress that nobody reads."""
+
+
+def _ignore(step: str, line: str, record: object) -> None:
+    """Log records that nobody reads."""
