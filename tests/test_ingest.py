@@ -14,7 +14,8 @@ from pipelines.local.world import World
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 
-TABLES = list(load_catalog().sources.values())
+CATALOG = load_catalog()
+TABLES = list(CATALOG.sources.values())
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CREATOR = UUID(int=1)
 
@@ -49,7 +50,11 @@ def _run(settings: Settings, *, nightly: bool = False, as_of: datetime = NOON, b
         ingest.read_source(settings, TABLES, run, is_nightly=nightly, say=_silent)
         if not books:
             return {}
-        return {item.table: item.changed_count for item in booking.book(settings, TABLES, run, say=_silent) if item.changed_count}
+        return {
+            item.table: item.changed_count
+            for item in booking.book(settings, CATALOG, run, is_nightly=nightly, say=_silent)
+            if item.changed_count
+        }
     finally:
         guard.leave()
 
@@ -162,7 +167,7 @@ def test_a_run_that_lost_its_turn_books_nothing(platform: tuple[Settings, psycop
     guard.leave()
     _run(settings, books=False)
     with pytest.raises(Problem, match="lost its turn"):
-        booking.book(settings, TABLES, run, say=_silent)
+        booking.book(settings, CATALOG, run, is_nightly=False, say=_silent)
     assert _fetch(settings, "select count(*) from raw.students") == [(0,)]
 
 

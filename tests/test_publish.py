@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import psycopg
@@ -19,7 +20,7 @@ COLUMNS = (
     MartColumn("thing_id", "text", "Which thing.", "Thing", None),
     MartColumn("share_rate", "numeric(5,4)", "A rate.", "Share", "rate"),
 )
-MART = Mart("things", "Things", "One row per thing; it's a test.", COLUMNS, ("thing_id",), ("thing_id",))
+MART = Mart("things", "Things", "One row per thing; it's a test.", COLUMNS, ("thing_id",), ("thing_id",), touch_key=("creator_id",))
 
 
 def _silent(line: str) -> None:
@@ -40,7 +41,10 @@ def _fill(settings: Settings, rows: list[tuple[UUID, str, float | None]]) -> Non
         connection.cursor().executemany("insert into marts.things values (%s, %s, %s)", rows)
 
 
-def _publish(settings: Settings, mart: Mart = MART, as_of: datetime = NOON, state: str = "audited") -> publish.TablePublished:
+def _publish(
+    settings: Settings, mart: Mart = MART, as_of: datetime = NOON, state: str = "audited", touched: tuple[UUID, ...] | None = None
+) -> publish.TablePublished:
+    """Publish everything, or what is `touched`."""
     guard = warehouse.RunGuard(settings)
     try:
         run = guard.enter(warehouse.Run("run", "hourly", as_of), _silent)
@@ -48,7 +52,9 @@ def _publish(settings: Settings, mart: Mart = MART, as_of: datetime = NOON, stat
             connection.execute(
                 "update ops.build set state = %s, built_run_id = 'run', built_as_of = %s, complete_through = %s", (state, as_of, as_of)
             )
-        return publish.publish(settings, [mart], run, "code", say=_silent)[0]
+            for key in touched or ():
+                connection.execute("insert into ops.touched (table_name, key_id) values ('things', %s)", (key,))
+        return publish.publish(settings, [mart], run, "code", is_nightly=touched is None, say=_silent)[0]
     finally:
         guard.leave()
 
@@ -70,6 +76,32 @@ def test_rows_are_merged_and_only_what_differs_is_written(prepared: Settings) ->
     assert _fetch(prepared, "select thing_id, xmin::text from analytics.things order by 1", "bi_reader") == versions
     _fill(prepared, [(ANN, "a", 0.5), (ANN, "b", 0.25)])
     assert _publish(prepared, as_of=NOON + timedelta(hours=1)) == publish.TablePublished("things", 1, 1, 2)
+
+
+def test_only_touched_keys_are_looked_at(prepared: Settings) -> None:
+    _fill(prepared, [(ANN, "a", 0.5), (BOB, "b", 0.5), (BOB, "c", 0.5)])
+    _publish(prepared)
+    _fill(prepared, [(ANN, "a", 0.25), (BOB, "b", 0.25)])
+    assert _publish(prepared, touched=()) == publish.TablePublished("things", 0, 0, None)
+    assert _publish(prepared, touched=(BOB,)) == publish.TablePublished("things", 1, 1, None)
+    rows = [("a", Decimal("0.5000")), ("b", Decimal("0.2500"))]
+    assert _fetch(prepared, "select thing_id, share_rate from analytics.things order by 1", "bi_reader") == rows
+    assert _fetch(prepared, "select * from ops.touched") == []
+
+
+def test_creators_whom_a_failed_check_names_keep_their_rows_and_their_keys_stay_touched(prepared: Settings) -> None:
+    _fill(prepared, [(ANN, "a", 0.5), (BOB, "b", 0.5)])
+    _publish(prepared)
+    with warehouse.connect(prepared) as connection:
+        connection.execute("insert into ops.gates values (%s, 'check failed: x', now()), (%s, 'bad rows: y', now())", (ANN, BOB))
+    _fill(prepared, [(ANN, "a", 0.25), (BOB, "b", 0.25)])
+    assert _publish(prepared, touched=(ANN, BOB)).written_count == 1
+    assert _fetch(prepared, "select key_id from ops.touched") == [(ANN,)]
+    with warehouse.connect(prepared) as connection:
+        connection.execute("delete from ops.gates")
+    assert _publish(prepared, touched=()).written_count == 1
+    assert _fetch(prepared, "select distinct share_rate from analytics.things", "bi_reader") == [(Decimal("0.2500"),)]
+    assert _fetch(prepared, "select * from ops.touched") == []
 
 
 @pytest.mark.parametrize("state", ["empty", "building", "built"])
