@@ -13,7 +13,7 @@ import dagster as dg
 
 from pipelines import booking, ingest, publish
 from pipelines.catalog import Catalog, Mart, SourceTable, code_version
-from pipelines.runs import ACCEPT_DELETIONS_TAG, NIGHTLY_JOB, enter_run, plain_failures
+from pipelines.runs import NIGHTLY_JOB, enter_run, plain_failures
 from pipelines.settings import Settings
 
 _LEDGER_SOURCES = {
@@ -59,7 +59,6 @@ def _read_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
                 catalog.sources.values(),
                 run,
                 is_nightly=context.job_name == NIGHTLY_JOB,
-                accept_deletions=ACCEPT_DELETIONS_TAG in context.run.tags,
                 say=context.log.debug,
             )
         context.log.info(
@@ -94,13 +93,12 @@ def _book_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
         with plain_failures():
             run = enter_run(context)
             began = time.monotonic()
-            booked = booking.book(settings, catalog, run, is_nightly=context.job_name == NIGHTLY_JOB, say=context.log.info)
+            booked = booking.book(settings, catalog, run, say=context.log.info)
         for item in booked:
             metadata = numbers(
                 run.as_of,
                 rows_in=item.row_count,
                 rows_changed=item.changed_count,
-                rows_removed=item.removed_count,
                 step_seconds=round(time.monotonic() - began, 3),
             )
             yield dg.MaterializeResult(asset_key=["raw", item.table], metadata=metadata)

@@ -11,7 +11,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from pipelines import deletions, ledger, models, quarantine, touching, warehouse
+from pipelines import ledger, models, quarantine, touching, warehouse
 from pipelines.catalog import Catalog, SourceTable
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -21,12 +21,11 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TableBooked:
-    """What one run booked of one table: rows of `incoming`, how many of them differed from `raw`, and rows that left `raw`."""
+    """What one run booked of one table: rows of `incoming`, and how many of them differed from `raw`."""
 
     table: str
     row_count: int
     changed_count: int
-    removed_count: int = 0
 
 
 def make_tables(target: psycopg.Connection, tables: list[SourceTable]) -> None:
@@ -57,7 +56,7 @@ def make_tables(target: psycopg.Connection, tables: list[SourceTable]) -> None:
         ledger.prepare(target)
 
 
-def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly: bool, say: Say) -> list[TableBooked]:
+def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Say) -> list[TableBooked]:
     """Merge `incoming` into `raw`, append to the ledger, note what was touched and move the watermarks, all in one transaction of the run that holds the lock."""
     tables, built = list(catalog.sources.values()), catalog.models
     with warehouse.owned_transaction(settings, run) as connection:
@@ -69,7 +68,7 @@ def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly
         pieces = [model for model in built.values() if model.touch_key and model.name not in whole]
         touching.forget(connection, [*whole, *(touching.touched_counts(connection).keys() - built.keys())])
         is_tracked = bool(pieces) and since is not None
-        booked = _book_tables(connection, tables, run, snapshot[0], is_tracked=is_tracked, is_nightly=is_nightly)
+        booked = _book_tables(connection, tables, run, snapshot[0], is_tracked=is_tracked)
         if is_tracked and since is not None:
             count = touching.touch(connection, tables, pieces, since, run.as_of)
             say(f"touched {count:,} keys")
@@ -97,7 +96,6 @@ def _book_tables(
     snapshot_at: datetime,
     *,
     is_tracked: bool,
-    is_nightly: bool,
 ) -> list[TableBooked]:
     if is_tracked:
         touching.open_changes(connection, tables)
@@ -107,13 +105,11 @@ def _book_tables(
         if table.name == ledger.TABLE:  # last, since a gain belongs to the owner of its video
             ledger.book_gains(connection, run)
             changed[table.name] = _merge(connection, table, is_tracked=is_tracked, rows=ledger.SOURCE_ROWS, more=ledger.COLUMNS)
-    removed = deletions.apply(connection, tables, run) if is_nightly else {}
     booked = []
     for table in tables:
         count = _move_watermark(connection, table, run, snapshot_at)
         quarantine.release(connection, table)
-        booked.append(TableBooked(table.name, count, changed[table.name], removed.get(table.name, 0)))
-    quarantine.refresh_gates(connection)
+        booked.append(TableBooked(table.name, count, changed[table.name]))
     return booked
 
 

@@ -30,9 +30,7 @@ class TableRead:
     set_aside_count: int
 
 
-def read_source(
-    settings: Settings, tables: Iterable[SourceTable], run: warehouse.Run, *, is_nightly: bool, accept_deletions: bool = False, say: Say
-) -> list[TableRead]:
+def read_source(settings: Settings, tables: Iterable[SourceTable], run: warehouse.Run, *, is_nightly: bool, say: Say) -> list[TableRead]:
     """Fill `incoming` with the rows changed since the watermarks, all tables from one repeatable-read snapshot.
 
     The same database is read set-based, another one through COPY. Nothing in `raw` moves. A `Problem` names a missing table or column.

@@ -42,6 +42,7 @@ select
     end as is_gain
 from incoming.video_progress as i
 inner join raw.videos as v on v.id = i.video_id
+left join raw.students as s on s.id = i.student_id
 left join raw.video_progress as p on p.student_id = i.student_id and p.video_id = i.video_id
 left join lateral (
     select * from raw.watch_gains as w
@@ -50,9 +51,11 @@ left join lateral (
     limit 1
 ) as g on true
 where
-    p.student_id is null
+    -- The owner of a row is the owner of its video: what another creator's student did there belongs to neither.
+    (s.creator_id is null or s.creator_id = v.creator_id)
+    and (p.student_id is null
     or (p.watch_time_seconds, p.completion_percentage, p.completed, p.last_position_seconds, p.updated_at)
-    is distinct from (i.watch_time_seconds, i.completion_percentage, i.completed, i.last_position_seconds, i.updated_at)
+    is distinct from (i.watch_time_seconds, i.completion_percentage, i.completed, i.last_position_seconds, i.updated_at))
 """
 
 _GAINS = """

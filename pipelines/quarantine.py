@@ -1,4 +1,7 @@
-"""Placeholder while helper source writes it."""
+"""Rows that are set aside: `ops.quarantine`.
+
+Belongs here: moving bad rows out of `incoming`, and letting healed ones back in. Does not: the rules (yml of the sources), value rules (expectations).
+"""
 
 from collections.abc import Mapping
 
@@ -39,14 +42,11 @@ def set_aside(target: psycopg.Connection, table: SourceTable) -> int:
     return count
 
 
-def release(connection, table):
+def release(connection: psycopg.Connection, table: SourceTable) -> None:
+    """Forget the reasons of rows that this run read and found good."""
     connection.execute(
         sql.SQL(
             "delete from ops.quarantine q using {} r where q.table_name = %s and q.row_key = {} and q.last_seen_at < (select read_at from incoming.snapshot)"
         ).format(sql.Identifier("incoming", table.name), _key_text(table)),
         (table.name,),
     )
-
-
-def refresh_gates(connection):
-    pass

@@ -20,7 +20,6 @@ from pipelines.settings import Settings
 AS_OF_TAG = "creator-reports/as_of"
 TICK_TAG = "creator-reports/tick"
 REQUESTED_BY_TAG = "creator-reports/requested_by"
-ACCEPT_DELETIONS_TAG = "creator-reports/accept_deletions"
 PARTITION_TAG = "dagster/partition"
 NIGHTLY_JOB = "daily"
 """The job that reads far back, tests everything and renders."""

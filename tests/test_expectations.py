@@ -319,7 +319,9 @@ def test_rules_are_told_in_sentences() -> None:
 
 
 def test_both_doors_have_their_suites() -> None:
-    assert {table for door, table in SUITES if door == "marts"} == set(CATALOG.marts)
+    assert {table for door, table in SUITES if door == "marts"} == set(CATALOG.marts) - {"tier_transitions"}, (
+        "dbt tests guard the transitions"
+    )
     assert {"video_progress", "students", "quiz_attempts", "chat_messages"} <= {table for door, table in SUITES if door == "incoming"}
     with pytest.raises(ValueError, match="no door 'back'"):
         expectations.suites("back")

@@ -50,11 +50,7 @@ def _run(settings: Settings, *, nightly: bool = False, as_of: datetime = NOON, b
         ingest.read_source(settings, TABLES, run, is_nightly=nightly, say=_silent)
         if not books:
             return {}
-        return {
-            item.table: item.changed_count
-            for item in booking.book(settings, CATALOG, run, is_nightly=nightly, say=_silent)
-            if item.changed_count
-        }
+        return {item.table: item.changed_count for item in booking.book(settings, CATALOG, run, say=_silent) if item.changed_count}
     finally:
         guard.leave()
 
@@ -167,7 +163,7 @@ def test_a_run_that_lost_its_turn_books_nothing(platform: tuple[Settings, psycop
     guard.leave()
     _run(settings, books=False)
     with pytest.raises(Problem, match="lost its turn"):
-        booking.book(settings, CATALOG, run, is_nightly=False, say=_silent)
+        booking.book(settings, CATALOG, run, say=_silent)
     assert _fetch(settings, "select count(*) from raw.students") == [(0,)]
 
 

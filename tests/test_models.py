@@ -136,7 +136,7 @@ def _fill(settings: Settings) -> None:
     guard = warehouse.RunGuard(settings)
     run = guard.enter(warehouse.Run("by-hand", "hourly", AS_OF), print)
     ingest.read_source(settings, CATALOG.sources.values(), run, is_nightly=False, say=print)
-    booking.book(settings, CATALOG, run, is_nightly=False, say=print)
+    booking.book(settings, CATALOG, run, say=print)
     guard.leave()
 
 

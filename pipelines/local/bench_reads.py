@@ -52,10 +52,11 @@ def read_as_app(settings: Settings) -> tuple[int, list[Reading]]:
     """Students of the largest creator, and what reading that creator's rows costs."""
     with warehouse.connect(settings) as connection:
         largest = connection.execute("select creator_id, student_count from analytics.creator_overview order by 2 desc limit 1").fetchone()
+        assert largest is not None  # the bench has just published
         as_of = connection.execute("select max(as_of) from analytics.published").fetchone()
         words = [row[0] for row in connection.execute("select distinct lower(left(split_part(name, ' ', 2), 4)) from analytics.student_engagement_tiers"
                                                       " where creator_id = %s and name ~ '^[[:alpha:]]+ [[:alpha:]]{4}' limit 50", largest[:1])]  # fmt: skip
-        assert largest is not None and as_of is not None  # the bench has just published
+        assert as_of is not None  # the bench has just published
         connection.rollback()
         warehouse.set_role(connection, "report_renderer")
         connection.execute("select set_config('ops.render_creator', %s, true)", (str(largest[0]),))
@@ -64,7 +65,7 @@ def read_as_app(settings: Settings) -> tuple[int, list[Reading]]:
 
 
 def _time(connection: psycopg.Connection, name: str, query: str, bound: float, values: dict[str, Any], words: list[str]) -> Reading:
-    dice = random.Random(1)  # the same questions in each bench
+    dice = random.Random(1)  # noqa: S311 # the same questions in each bench
     taken: list[tuple[float, str, dict[str, Any]]] = []
     for number in range(_TIMES + 20):
         statement = query.replace("{filter}", dice.choice(_FILTERS)).replace("{order}", dice.choice(_ORDERS))

@@ -40,6 +40,7 @@ events as (
         attempts.is_passed
     from {{ ref('stg_quiz_attempts') }} as attempts
     inner join {{ ref('stg_quizzes') }} as quizzes on attempts.quiz_id = quizzes.quiz_id
+    inner join {{ ref('stg_students') }} as students on attempts.student_id = students.student_id and quizzes.creator_id = students.creator_id
     where attempts.completed_at <= {{ as_of() }} and {{ touched('attempts.student_id') }}
     union all
     select
@@ -50,6 +51,7 @@ events as (
         null as is_passed
     from {{ ref('stg_chat_sessions') }} as sessions
     inner join {{ ref('stg_chat_messages') }} as messages on sessions.session_id = messages.session_id
+    inner join {{ ref('stg_students') }} as students on sessions.student_id = students.student_id and sessions.creator_id = students.creator_id
     where messages.role = 'user' and messages.sent_at <= {{ as_of() }} and {{ touched('sessions.student_id') }}
     union all
     select
@@ -60,6 +62,7 @@ events as (
         null as is_passed
     from {{ ref('stg_project_submissions') }} as submissions
     inner join {{ ref('stg_projects') }} as projects on submissions.project_id = projects.project_id
+    inner join {{ ref('stg_students') }} as students on submissions.student_id = students.student_id and projects.creator_id = students.creator_id
     where submissions.submitted_at <= {{ as_of() }} and {{ touched('submissions.student_id') }}
     union all
     select

@@ -84,7 +84,8 @@ attempts as (
         sum(attempts.score) as score_sum
     from {{ ref('stg_quizzes') }} as quizzes
     inner join {{ ref('stg_quiz_attempts') }} as attempts on quizzes.quiz_id = attempts.quiz_id
-    inner join {{ ref('int_students_tiered') }} as students on attempts.student_id = students.student_id
+    inner join {{ ref('int_students_tiered') }} as students
+        on attempts.student_id = students.student_id and quizzes.creator_id = students.creator_id
     where attempts.completed_at <= {{ as_of() }} and {{ touched('quizzes.creator_id') }}
     group by quizzes.creator_id
 ),

@@ -1,5 +1,0 @@
-"""Placeholder while helper source writes it."""
-
-
-def apply(connection, tables, run):
-    return {}
