@@ -125,14 +125,22 @@ def load() -> None:
 @click.option("--days", default=120, show_default=True, help="How long the platform has existed.")
 @click.option("--as-of", type=AS_OF, default=None, help="The platform's newest instant.  [default: the last full hour]")
 @click.option("--largest-share", type=float, default=1 / 3, help="Share of the students that the largest creator has.  [default: a third]")
-@click.option("--history", is_flag=True, help="Also write what hourly runs over those days would have left behind.")
+@click.option(
+    "--history", is_flag=True, help="Also write the ledger that hourly runs over those days would have left: charts then show all of them."
+)
 @click.option("--replica", is_flag=True, help="Tables without constraints, as a logical replica has them.")
 def load_demo(as_of: datetime | None, **plan: Any) -> None:
-    """A believable platform, hostile names and broken preferences included. Replaces what a loader put there before."""
+    """A believable platform, hostile names and broken preferences included. Replaces what a loader put there before.
+
+    Progress rows only know how things stand now, so without --history the days before the first run show who was there last and nothing more.
+    --history needs a ledger that no run has begun.
+    """
     from pipelines import warehouse
     from pipelines.local import demo
 
     made = demo.DemoPlan(as_of=as_of or warehouse.current_hour(), **plan)
+    if made.history:
+        _prepared()
     _fill_source(lambda connection, say: demo.load(connection, made, say))
 
 
@@ -296,11 +304,12 @@ def dev(port: int | None) -> None:
 def demo() -> None:
     """From nothing to links that open: demo rows (unless a source is there), both jobs, and a table of links."""
     from pipelines import console, links
-    from pipelines.local import source
+    from pipelines.local import demo_history, source
 
     settings = _prepared()
     if not source.exists(settings.source_address, settings.source_schema):
-        click.get_current_context().invoke(load_demo)
+        has_room = _fill_source(lambda connection, say: demo_history.is_unwritten(connection))
+        click.get_current_context().invoke(load_demo, history=has_room)
     _run_jobs(settings, ["hourly", "daily"], None, [])
     lifetime = timedelta(hours=settings.link_hours)
     found = links.mint(settings, None, lifetime=lifetime, requested_by=f"cli:{getpass.getuser()}")

@@ -263,7 +263,7 @@ def test_people_learn_in_the_evening_of_their_own_zone(platform: psycopg.Connect
     "change",
     [
         {"creators": 1, "students": 0}, {"creators": 1, "students": 1, "days": 1}, {"creators": 2, "students": 3, "largest_share": 1.0},
-        {"creators": 4, "students": 40, "days": 1}, {"creators": 30, "students": 5}, {"seed": -(2**63), "students": 20, "history": True},
+        {"creators": 4, "students": 40, "days": 1}, {"creators": 30, "students": 5}, {"seed": -(2**63), "students": 20},
     ],
 )  # fmt: skip
 def test_odd_plans_make_whole_platforms_that_live_on(database_url: str, change: dict) -> None:

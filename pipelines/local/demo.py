@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from pipelines.local import source
+from pipelines.local import demo_history, source
 from pipelines.problem import UsageProblem
 
 SCHEMA = "app"
@@ -49,8 +49,8 @@ class DemoPlan:
     """What `load` makes: the same plan gives the same rows. Raises UsageProblem for a plan that makes no sense.
 
     `days`: length of the platform's history before `as_of`, its newest instant (aware). `largest_share`: share of the students that the
-    largest creator has, raised to an equal share where it is below one. `history`: also what hourly runs over those days would have left
-    behind; no run leaves anything yet that a first run does not make, so nothing is written. `replica`: tables without constraints.
+    largest creator has, raised to an equal share where it is below one. `history`: also the ledger that hourly runs over those days would
+    have left behind, in the same database. `replica`: tables without constraints.
     """
 
     creators: int
@@ -80,10 +80,12 @@ class DemoPlan:
 def load(connection: psycopg.Connection, plan: DemoPlan, say: Callable[[str], None]) -> dict[str, int]:
     """Replaces the schema `app` by the platform of the plan, in one transaction, committed; returns rows per table.
 
-    Raises UsageProblem when `as_of` is in the future, Problem when the schema is not ours to replace.
+    Raises UsageProblem when `as_of` is in the future, Problem when the schema is not ours to replace, or a history has no place here.
     """
     try:
         refuse_future(connection, plan.as_of)
+        if plan.history:
+            demo_history.require_unwritten(connection)
         source.build(connection, schema=SCHEMA, replica=plan.replica)
         definitions = source.take_off(connection, SCHEMA)
         fill(connection, plan, say)
@@ -96,8 +98,6 @@ def load(connection: psycopg.Connection, plan: DemoPlan, say: Callable[[str], No
     except BaseException:
         connection.rollback()
         raise
-    if plan.history:
-        say("nothing is kept from past hourly runs yet: --history adds no rows")
     say(f"{plan.creators:,} creators, {plan.students:,} students, {sum(rows.values()):,} rows in {len(rows)} tables")
     return rows
 
@@ -114,7 +114,7 @@ def fill(connection: psycopg.Connection, plan: DemoPlan, say: Callable[[str], No
     }
     prepare(connection, plan.seed)
     run_file(connection, "demo_clock.sql")
-    for what, file in FILLS + (REPLICA_FILLS if plan.replica else ()):
+    for what, file in FILLS + (demo_history.FILLS if plan.history else ()) + (REPLICA_FILLS if plan.replica else ()):
         started = time.monotonic()
         run_file(connection, file, parameters)
         say(f"{what}: {time.monotonic() - started:.1f} s")
