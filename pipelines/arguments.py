@@ -53,6 +53,11 @@ def parse_day(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         raise UsageProblem(f"{param.opts[0]} {value!r} is not a day; write it like 2014-06-30.") from None
 
 
+def parse_day_or_middle(ctx: click.Context, param: click.Parameter, value: str | None) -> date | str | None:
+    """A day like 2014-06-30, the word `middle`, or None."""
+    return value if value == "middle" else parse_day(ctx, param, value)
+
+
 def parse_creator_id(value: str | None) -> str | None:
     """A creator's id in its usual spelling, or None."""
     try:

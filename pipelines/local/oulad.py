@@ -24,6 +24,9 @@ a quiz, a TMA a project. Decisions where the data leaves room:
   too: the log has several rows a day.
 - Nothing is known of chats, XP, payments or single quiz questions: those tables stay empty, questions are `[]`.
 
+Loaded halfway (`--through middle`), base dates are others: each presentation is moved so that the middle day of each (day length / 2) is HALFWAY,
+and what came later is left out. So one run of the pipeline sees all of them at the same point, and foretelling.py can ask what came of it.
+
 Loaded again with a later day, rows change as an application would have changed them: new ones inserted, changed ones updated with the
 `updated_at` of what happened, the others untouched. Whatever `tick` did to the same columns in between is overwritten.
 """
@@ -42,6 +45,8 @@ from pipelines.problem import UsageProblem
 
 SCHEMA = "app"
 EVERYTHING = date.max
+HALFWAY = date(2025, 2, 12)
+"""The day on which all presentations are halfway when loaded so: any day would do; this one needs no FIRST_DAY, and London keeps UTC on it."""
 SCRIPTS = ("oulad_rows.sql", "oulad_state.sql")
 MISSHAPEN = "wrong number of columns"
 
@@ -70,17 +75,20 @@ class FileCount:
     rejected: dict[str, int] = field(default_factory=dict)
 
 
-def load(connection: psycopg.Connection, path: Path, through: date | None, say: Callable[[str], None]) -> list[FileCount]:
+def load(
+    connection: psycopg.Connection, path: Path, through: date | None, say: Callable[[str], None], *, is_halfway: bool = False
+) -> list[FileCount]:
     """Brings the schema `app` to the state of OULAD at the end of the day `through` (None: all of it); one transaction, committed.
 
+    `is_halfway`: at the end of HALFWAY instead, with each presentation moved so that its middle falls on that day.
     `path`: folder with the parquet files and, if wanted, the click log. Source: the R package jakubkuzilek/oulad.
     Returns a count per file. Raises Problem for unreadable files or a schema that is not ours, UsageProblem for a day before the last one.
     """
     files = find_files(path)
-    version, day = digest(files), through or EVERYTHING
+    version, day = version_of(files, is_halfway=is_halfway), HALFWAY if is_halfway else through or EVERYTHING
     try:
         goes_on = is_next_state(connection, version, day)
-        misshapen = read_files(connection, files, day)
+        misshapen = read_files(connection, files, day, is_halfway=is_halfway)
         left_out = [] if goes_on else rebuild(connection, say)
         for script in SCRIPTS:
             connection.execute(Path(__file__).with_name(script).read_bytes())
@@ -94,6 +102,11 @@ def load(connection: psycopg.Connection, path: Path, through: date | None, say: 
         connection.rollback()
         raise
     return counts
+
+
+def version_of(files: dict[Path, Sheet], *, is_halfway: bool) -> str:
+    """What a load remembers of its files; moved presentations are no state of those that were not."""
+    return digest(files) + (" halfway" if is_halfway else "")
 
 
 def is_next_state(connection: psycopg.Connection, version: str, through: date) -> bool:
@@ -112,7 +125,7 @@ def is_next_state(connection: psycopg.Connection, version: str, through: date) -
 def rebuild(connection: psycopg.Connection, say: Callable[[str], None]) -> list[str]:
     """A new schema in place of whatever another loader, or other files, left. Returns its keys and indexes, to be made when it is full."""
     if source.is_ours(connection, SCHEMA):
-        say(f"the schema {SCHEMA} was filled by another loader or from other files: it is replaced")
+        say(f"the schema {SCHEMA} was filled by another loader, from other files or with other base dates: it is replaced")
     source.build(connection, schema=SCHEMA)
     return source.take_off(connection, SCHEMA)
 
@@ -131,11 +144,11 @@ def refuse_earlier(through: date, last: date) -> None:
         raise UsageProblem(f"the source already holds {held}; give no earlier day, or `drop schema app cascade` there to start again")
 
 
-def read_files(connection: psycopg.Connection, files: dict[Path, Sheet], through: date) -> dict[str, int]:
+def read_files(connection: psycopg.Connection, files: dict[Path, Sheet], through: date, *, is_halfway: bool) -> dict[str, int]:
     """Fills the temporary tables that the scripts read. Returns the misshapen lines per file."""
     create_tables(connection)
-    connection.execute("create temp table asked (through date) on commit drop")
-    connection.execute("insert into asked values (%s)", [through])
+    connection.execute("create temp table asked (through date, halfway_on date) on commit drop")
+    connection.execute("insert into asked values (%s, %s)", [through, HALFWAY if is_halfway else None])
     return {path.name: copy_file(connection, path, sheet) for path, sheet in files.items()}
 
 

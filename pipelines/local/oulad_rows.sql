@@ -1,5 +1,6 @@
 -- Judges each row of the OULAD files (temporary tables <sheet>_rows) and counts the judgements.
--- `problem`: why a row does not fit (null: it fits). `known_on`: the day from which it is known. asked.through: the day asked for.
+-- `problem`: why a row does not fit (null: it fits). `known_on`: the day from which it is known. asked.through: the day asked for;
+-- asked.halfway_on: the day on which each presentation is made to be halfway (null: the presentations stay where they were).
 -- A row has one reason, the first that holds; that its day is still to come is the last one.
 -- What is decided here about the data and why stands in the docstring of oulad.py.
 
@@ -18,8 +19,12 @@ create temp table presentation on commit drop as
 select
     code_module, code_presentation, course_id, creator_id,
     module_presentation_length::int as length,
-    make_date(left(code_presentation, 4)::int, case right(code_presentation, 1) when 'B' then 2 else 10 end, 1) as starts_on
+    coalesce(
+        halfway_on - module_presentation_length::int / 2,
+        make_date(left(code_presentation, 4)::int, case right(code_presentation, 1) when 'B' then 2 else 10 end, 1)
+    ) as starts_on
 from course
+cross join asked
 where problem is null;
 
 create temp table assessment_judged on commit drop as
