@@ -120,7 +120,11 @@ def _mart_spec(mart: Mart) -> dg.AssetSpec:
 
 def _publish_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
     @dg.multi_asset(
-        name="publish", specs=[_mart_spec(mart) for mart in catalog.marts.values()], required_resource_keys={"run_guard"}, pool="warehouse"
+        name="publish",
+        specs=[_mart_spec(mart) for mart in catalog.marts.values()],
+        required_resource_keys={"run_guard"},
+        pool="warehouse",
+        op_tags={"dagster/priority": "-1"},  # after every check of the marts: those that hold creators back do not block for Dagster
     )
     def publish_marts(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         """Merge the audited marts into `analytics` in one transaction, then let the next run in."""

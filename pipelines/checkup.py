@@ -1,4 +1,4 @@
-"""All checks at once, for a person: dbt tests, both doors, and the source's indexes.
+"""All checks at once, for a person: dbt tests, both doors, the comparison with a full build, and the source's indexes.
 
 Belongs here: running them outside a job and naming what they found. Does not: the rules themselves, or blocking anything.
 """
@@ -6,7 +6,7 @@ Belongs here: running them outside a job and naming what they found. Does not: t
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipelines import audit, catalog, ingest, warehouse
+from pipelines import audit, catalog, comparison, ingest, nightly, warehouse
 from pipelines.dbt_runs import failing_keys, run_dbt
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -60,7 +60,28 @@ def run_checks(settings: Settings) -> list[CheckOutcome]:
             )
             for item in audit.examine(settings, door)
         ]
-    return [*outcomes, *_index_checks(settings, catalog.load_catalog(manifest).sources.values())]
+    found = catalog.load_catalog(manifest)
+    return [*outcomes, *_comparison_checks(settings, found), *_index_checks(settings, found.sources.values())]
+
+
+def _comparison_checks(settings: Settings, found: catalog.Catalog) -> list[CheckOutcome]:
+    with warehouse.connect(settings) as connection:
+        if not comparison.is_comparable(connection):
+            because = "Not compared with a full build: a run is under way, or one stopped half-way. Check again after the next run."
+            return [CheckOutcome("ops.build", nightly.CHECK, False, "warn", because, 0, [])]
+    differences = {difference.model: difference for difference in comparison.compare(settings, found)}
+    return [
+        CheckOutcome(
+            model.name,
+            nightly.CHECK,
+            model.name not in differences,
+            "error",
+            nightly.BECAUSE,
+            differences[model.name].row_count if model.name in differences else 0,
+            list(differences[model.name].samples) if model.name in differences else [],
+        )
+        for model in comparison.compared_models(found)
+    ]
 
 
 def _index_checks(settings: Settings, tables: Iterable[catalog.SourceTable]) -> list[CheckOutcome]:

@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from pipelines import assets, audit, cadence, catalog, report_assets, runs, transform
+from pipelines import assets, audit, cadence, catalog, nightly, report_assets, runs, transform
 from pipelines.settings import Settings, load_settings
 
 
@@ -20,9 +20,10 @@ def build(settings: Settings) -> dg.Definitions:
         asset_checks=[
             audit.build_door(settings, "incoming", found),
             audit.build_door(settings, "marts", found),
+            nightly.build_comparison(settings, found),
             transform.build_freshness(settings, manifest),
         ],
-        jobs=cadence.build_jobs(transform.nightly_checks(dbt, manifest)),
+        jobs=cadence.build_jobs([*transform.nightly_checks(dbt, manifest), *nightly.comparison_keys(found)]),
         schedules=cadence.build_schedules(),
         resources={"run_guard": runs.build_guard(settings)},
         executor=dg.in_process_executor,

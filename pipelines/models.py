@@ -23,6 +23,8 @@ class Model:
 
     `touch_key` names the one or two columns by which a table is computed piece by piece (empty: always whole). `touched_by` maps a source table, an upstream
     model, `time` or `midnight` to the SQL that gives the touched keys. `version` is a digest of its code, its contract and everything above it.
+    `columns` maps name to Postgres type. `is_kept` says that the rows are primary data and how a row that comes again is taken (see the materialization
+    `pieces`), `saved_by` the column by whose day they are saved (see keeping).
     """
 
     name: str
@@ -32,6 +34,11 @@ class Model:
     touched_by: Mapping[str, str]
     version: str
     parents: tuple[str, ...]
+    columns: Mapping[str, str]
+    grain: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...] = ()
+    is_kept: str | None = None
+    saved_by: str | None = None
 
 
 def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
@@ -61,7 +68,18 @@ def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
         parents = tuple(nodes[parent]["name"] for parent in node["depends_on"].get("nodes", []) if parent in nodes)
         kind = "seed" if node["resource_type"] == "seed" else node["config"]["materialized"]
         found[node["name"]] = Model(
-            node["name"], kind, node["schema"], tuple(meta.get("touch_key", ())), meta.get("touched_by", {}), version(unique_id), parents
+            node["name"],
+            kind,
+            node["schema"],
+            tuple(meta.get("touch_key", ())),
+            meta.get("touched_by", {}),
+            version(unique_id),
+            parents,
+            {name: column["data_type"] for name, column in node["columns"].items()},
+            tuple(meta.get("grain", ())),
+            tuple(tuple(index["columns"]) for index in node["config"].get("indexes") or ()),
+            meta.get("is_kept"),
+            meta.get("saved_by"),
         )
     return found
 

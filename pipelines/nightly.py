@@ -1,0 +1,84 @@
+"""The steps that only the job `daily` has, beside the reports: the comparison with a full build.
+
+Belongs here: keys, descriptions and outcomes as Dagster shows them, and what a difference stops. Does not: comparing (comparison).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import dagster as dg
+
+from pipelines import building, comparison, gates, warehouse
+from pipelines.catalog import Catalog
+from pipelines.comparison import Difference
+from pipelines.models import Model
+from pipelines.problem import Problem
+from pipelines.runs import enter_run, plain_failures
+from pipelines.settings import Settings
+
+CHECK = "compare"
+BECAUSE = "Built in steps equals built in full: each row is the one that computing all models whole, on one snapshot, gives."
+
+
+def comparison_keys(catalog: Catalog) -> list[dg.AssetCheckKey]:
+    """The checks of the comparison: one per table."""
+    return [dg.AssetCheckKey(_asset_key(model), CHECK) for model in comparison.compared_models(catalog)]
+
+
+def _asset_key(model: Model) -> dg.AssetKey:
+    return dg.AssetKey([model.schema, model.name])
+
+
+def build_comparison(settings: Settings, catalog: Catalog) -> dg.AssetChecksDefinition:
+    """One step that compares all tables with a full build, one check per table."""
+    compared = comparison.compared_models(catalog)
+    specs = [dg.AssetCheckSpec(CHECK, asset=_asset_key(model), description=BECAUSE) for model in compared]
+
+    @dg.multi_asset_check(
+        name=CHECK,
+        specs=specs,
+        required_resource_keys={"run_guard"},
+        pool="warehouse",
+        description="Compute all models whole into scratch tables and compare. The creators of rows that differ keep their old rows; a row that names none "
+        "stops the publish.",
+    )
+    def compare(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        with plain_failures():
+            run = enter_run(context)
+            try:
+                found = {difference.model: difference for difference in comparison.compare(settings, catalog, say=context.log.warning)}
+            except Exception:
+                building.mark(settings, run, "building")  # what could not be compared is not published
+                raise
+        yield from (_result(model, found.get(model.name)) for model in compared)
+        context.log.info(f"{len(compared) - len(found)} of {len(compared)} tables equal a full build")
+        with plain_failures():
+            settle(settings, run, compared, found)
+
+    return compare
+
+
+def settle(settings: Settings, run: warehouse.Run, compared: Sequence[Model], found: Mapping[str, Difference]) -> None:
+    """Hold back the creators whose rows differ, and let go those whose rows do no longer. A `Problem` when a row that differs names no creator: the marts then
+    count as not built, whatever other checks say, so that nothing is published."""
+    unnamed = [difference for difference in found.values() if difference.creators is None]
+    if unnamed:
+        building.mark(settings, run, "building")
+        said = "; ".join(difference.summary for difference in unnamed[:3])
+        raise Problem(
+            f"tables differ from a full build in rows that name no creator ({said}). Nothing is published; materialize these assets to rebuild them."
+        )
+    named = {model.name: found[model.name].creators or () if model.name in found else () for model in compared}
+    gates.hold_back(settings, run, {f"{CHECK} {name}": creators for name, creators in named.items()})
+
+
+def _result(model: Model, difference: Difference | None) -> dg.AssetCheckResult:
+    metadata: dict[str, int | str] = {}
+    if difference is not None:
+        metadata = {
+            "rows_missing": difference.missing_count,
+            "rows_too_many": difference.extra_count,
+            "rows_changed": difference.changed_count,
+            "samples": "; ".join(difference.samples),
+            "creators": "none named" if difference.creators is None else len(difference.creators),
+        }
+    return dg.AssetCheckResult(passed=difference is None, asset_key=_asset_key(model), check_name=CHECK, metadata=metadata)
