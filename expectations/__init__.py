@@ -4,6 +4,8 @@ Belongs here: reading the rules (`<door>/<table>.yml`) and validating a door's t
 Great Expectations with its arguments, a severity (`error` or `warn`) and a `because` that a person understands. `key` names the columns by which a bad
 row is shown; `unchecked` says why a column has no rule. Does not: tests of our own SQL (dbt), what follows from an outcome (the pipeline).
 
+Over 200 lines: the shapes of its results are all read here, so that nobody else has to know them.
+
 Great Expectations takes seconds and 270 MB to import, so `validate` imports it.
 """
 

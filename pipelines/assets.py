@@ -20,7 +20,6 @@ _LEDGER_SOURCES = {
     "watch_gains": ["video_progress"],
     "ledger_opening": ["video_progress"],
     "creator_zones": ["creators", "creator_preferences"],
-    "tombstones": ["students"],
 }
 """What the booking step writes beside the mirror, and from which tables."""
 

@@ -63,7 +63,7 @@ class MartColumn:
 class Mart:
     """A table of `marts` with its contract; `analytics` holds its published twin. Files list its rows by `order_by` (SQL).
 
-    `touch_key` are the columns by which it is computed and published piece by piece, `indexes` those that the published twin has beside its key.
+    `touch_key` are the columns by which it is computed and published piece by piece.
     """
 
     name: str
@@ -73,7 +73,6 @@ class Mart:
     primary_key: tuple[str, ...]
     order_by: tuple[str, ...]
     touch_key: tuple[str, ...] = ()
-    indexes: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,9 +148,8 @@ def read_manifest() -> dict[str, Any]:
 def load_catalog(manifest: Mapping[str, Any] | None = None) -> Catalog:
     """The catalogue of `manifest` (default: the project's own)."""
     manifest = manifest or read_manifest()
-    marts = {
-        node["name"]: _mart(node) for node in manifest["nodes"].values() if node["resource_type"] == "model" and node["schema"] == "marts"
-    }
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    marts = {node["name"]: _mart(node) for node in models if node["schema"] == "marts"}
     reports = {report.name: report for report in map(_report, manifest["exposures"].values())}
     sources = {node["name"]: _source(node) for node in manifest["sources"].values() if node["source_name"] == "raw"}
     ledger = {node["name"]: node["description"] for node in manifest["sources"].values() if node["source_name"] == "ledger"}
@@ -181,10 +179,7 @@ def _mart(node: Mapping[str, Any]) -> Mart:
     )
     meta = node["config"]["meta"]
     order_by = tuple(meta.get("order_by", meta["grain"]))
-    indexes = tuple(map(tuple, meta.get("published_indexes", ())))
-    return Mart(
-        node["name"], meta["title"], node["description"], columns, tuple(meta["grain"]), order_by, tuple(meta["touch_key"]), indexes
-    )
+    return Mart(node["name"], meta["title"], node["description"], columns, tuple(meta["grain"]), order_by, tuple(meta["touch_key"]))
 
 
 def _report(exposure: Mapping[str, Any]) -> Report:

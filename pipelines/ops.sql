@@ -73,9 +73,6 @@ create table if not exists ops.models (
     model_name text primary key, version text not null, is_published boolean not null default false);
 comment on table ops.models is 'Per dbt model: the version of code and contract that its table or view was built by; is_published: whether all its rows were published since.';
 
-create table if not exists ops.erasures (student_digest text primary key, erased_as_of timestamptz not null);
-comment on table ops.erasures is 'sha256 of the random ids of erased students: they are never taken in again, also after a restore.';
-
 -- The instant that the run computes for. A setting of the session wins, so that tables can be computed again for another instant.
 create or replace function ops.as_of() returns timestamptz language plpgsql stable as $$
 declare
@@ -107,10 +104,6 @@ create table if not exists raw.creator_zones (
     creator_id uuid not null, valid_from timestamptz not null, timezone text not null, first_seen_as_of timestamptz not null,
     primary key (creator_id, valid_from));
 comment on table raw.creator_zones is 'The time zone of each creator over time. A change holds from the next midnight in the old zone, so no local day is rewritten.';
-
-create table if not exists raw.tombstones (
-    student_id uuid primary key, creator_id uuid not null, gone_as_of timestamptz not null, night_count integer not null, counted_as_of timestamptz not null);
-comment on table raw.tombstones is 'Students that the source no longer has. After two complete nights their personal data leaves raw.';
 
 create or replace view ops.zones as
 select

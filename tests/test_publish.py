@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from pipelines import publish, warehouse
+from pipelines import publish, published_tables, warehouse
 from pipelines.catalog import Mart, MartColumn
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -175,7 +175,7 @@ def test_a_change_that_would_break_readers_stops_in_words(prepared: Settings) ->
 def test_a_reader_that_holds_the_table_does_not_stop_rows_but_only_ddl(prepared: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     _fill(prepared, [(ANN, "a", 0.5)])
     _publish(prepared)
-    monkeypatch.setattr(publish, "_LOCK_TRIES", 2)
+    monkeypatch.setattr(published_tables, "_LOCK_TRIES", 2)
     with warehouse.connect(prepared) as reader:
         warehouse.set_role(reader, "bi_reader")
         reader.execute("select * from analytics.things")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -82,7 +83,7 @@ def _publish(settings: Settings, catalog: Catalog, run: warehouse.Run) -> None:
 
 def wall(settings: Settings, instants: Sequence[datetime]) -> Walls:
     """Run the program for the first instant, and the job twice in one process for the two others."""
-    command = [os.path.join(os.path.dirname(sys.executable), "creator-reports"), "run", "hourly", "--as-of"]  # noqa: PTH118, PTH120
+    command = [str(Path(sys.executable).parent / "creator-reports"), "run", "hourly", "--as-of"]
     began = time.time()
     process = subprocess.Popen([*command, instants[0].isoformat()], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None

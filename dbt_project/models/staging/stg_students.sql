@@ -11,8 +11,4 @@ select
     last_active at time zone 'UTC' as last_active_at,
     created_at at time zone 'UTC' as joined_at,
     updated_at at time zone 'UTC' as updated_at
-from {{ source('raw', 'students') }} as students
-where not exists (
-    select from {{ source('ledger', 'tombstones') }} as gone
-    where gone.student_id = students.id
-)
+from {{ source('raw', 'students') }}
