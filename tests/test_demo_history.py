@@ -78,7 +78,7 @@ def run(settings: Settings, as_of: datetime) -> None:
     try:
         turn = guard.enter(warehouse.Run(uuid4().hex, "hourly", as_of), quietly)
         ingest.read_source(settings, CATALOG.sources.values(), turn, is_nightly=False, say=quietly)
-        booking.book(settings, CATALOG, turn, is_nightly=False, say=quietly)
+        booking.book(settings, CATALOG, turn, say=quietly)
     finally:
         guard.leave()
 
