@@ -20,11 +20,13 @@ days as (
 
 passes as (
     select
-        student_id,
-        count(distinct quiz_id)::integer as quiz_passed_count
-    from {{ ref('stg_quiz_attempts') }}
-    where is_passed and completed_at <= {{ as_of() }} and {{ touched('student_id') }}
-    group by student_id
+        attempts.student_id,
+        count(distinct attempts.quiz_id)::integer as quiz_passed_count
+    from {{ ref('stg_quiz_attempts') }} as attempts
+    inner join {{ ref('stg_quizzes') }} as quizzes on attempts.quiz_id = quizzes.quiz_id
+    inner join students on attempts.student_id = students.student_id and quizzes.creator_id = students.creator_id
+    where attempts.is_passed and attempts.completed_at <= {{ as_of() }} and {{ touched('attempts.student_id') }}
+    group by attempts.student_id
 ),
 
 progress as (
