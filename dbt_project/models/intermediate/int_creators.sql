@@ -28,8 +28,8 @@ select
     creators.plan_expires_at,
     zones.timezone,
     zones.today_on,
-    openings.first_whole_on
+    openings.first_whole_on,
+    creators.created_at <= {{ as_of() }} as is_created
 from {{ ref('stg_creators') }} as creators
 inner join zones on creators.creator_id = zones.creator_id
 left join openings on creators.creator_id = openings.creator_id
-where creators.created_at <= {{ as_of() }}

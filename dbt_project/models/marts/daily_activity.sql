@@ -1,6 +1,6 @@
 with creators as (
     select * from {{ ref('int_creators') }}
-    where {{ touched('creator_id') }}
+    where is_created and {{ touched('creator_id') }}
 ),
 
 active as (
