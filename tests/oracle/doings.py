@@ -1,0 +1,167 @@
+"""What students do on a generated platform: watching, asking, quizzes, projects.
+
+Belongs here: events of students. Does not: the platform around them (events).
+"""
+
+from dataclasses import dataclass
+
+from tests.oracle.events import Event
+from tests.oracle.mirror import Row
+from tests.oracle.place import Place
+from tests.oracle.schedules import When
+
+MOVES, STANDS = "moves", "stands"
+"""What updated_at of a progress row does when the row changes: it takes the event's time, or it stays as it was."""
+
+
+@dataclass(frozen=True)
+class Watch(Event):
+    """Some students watch some videos: `seconds` more (fewer: a reset), to `completion`.
+
+    `students` and `videos` say how many in a row, from the numbers `student` and `video` on.
+    """
+
+    student: int
+    students: int
+    video: int
+    videos: int
+    seconds: int
+    completion: int
+    is_completed: bool
+    position: int
+    clock: str
+
+    def happen(self, place: Place) -> None:
+        students, videos = list(place.tables["students"].values()), list(place.tables["videos"].values())
+        for number in range(min(self.students, len(students))):
+            for other in range(min(self.videos, len(videos))):
+                self._watch(place, students[(self.student + number) % len(students)], videos[(self.video + other) % len(videos)])
+
+    def _watch(self, place: Place, student: Row, video: Row) -> None:
+        at = place.at(self.when)
+        row = place.tables["video_progress"].get((student["id"], video["id"]))
+        values = {"completion_percentage": self.completion, "completed": self.is_completed, "last_position_seconds": self.position}
+        if row is None:
+            new_id = place.make_id("progress", len(place.tables["video_progress"]))
+            place.put(
+                "video_progress",
+                {"id": new_id, "student_id": student["id"], "video_id": video["id"], "created_at": at, "updated_at": at, "watch_time_seconds": max(self.seconds, 0)}
+                | values,
+            )  # fmt: skip
+        else:
+            moved = at if self.clock == MOVES else row["updated_at"]
+            place.change(
+                "video_progress", row, watch_time_seconds=max(row["watch_time_seconds"] + self.seconds, 0), updated_at=moved, **values
+            )
+
+
+@dataclass(frozen=True)
+class Touch(Event):
+    """A progress row gets a new updated_at and nothing else."""
+
+    progress: int
+
+    def happen(self, place: Place) -> None:
+        if row := place.pick("video_progress", self.progress):
+            place.change("video_progress", row, updated_at=place.at(self.when))
+
+
+@dataclass(frozen=True)
+class Say(Event):
+    """A message in a conversation of a student, who has up to two; the conversation begins with it when there is none."""
+
+    student: int
+    conversation: int
+    role: str
+    text: str
+    feedback: str | None
+
+    def happen(self, place: Place) -> None:
+        student, at = place.pick("students", self.student), place.at(self.when)
+        if student is None:
+            return
+        session_id = place.make_id(f"session of {student['id']}", self.conversation)
+        if not place.has("chat_sessions", session_id):
+            place.put(
+                "chat_sessions",
+                {"id": session_id, "student_id": student["id"], "creator_id": place.creator_id, "title": "Chat", "created_at": at, "updated_at": at},
+            )  # fmt: skip
+        place.add(
+            "chat_messages", "message", session_id=session_id, role=self.role, content=self.text, feedback=self.feedback, created_at=at
+        )
+
+
+@dataclass(frozen=True)
+class Rate(Event):
+    """Feedback on a message, or taken back; the source keeps no time of it."""
+
+    message: int
+    feedback: str | None
+
+    def happen(self, place: Place) -> None:
+        if row := place.pick("chat_messages", self.message):
+            place.change("chat_messages", row, feedback=self.feedback)
+
+
+@dataclass(frozen=True)
+class Attempt(Event):
+    """A student finishes a quiz."""
+
+    student: int
+    quiz: int
+    score: int
+    is_passed: bool
+
+    def happen(self, place: Place) -> None:
+        student, quiz = place.pick("students", self.student), place.pick("quizzes", self.quiz)
+        if student and quiz:
+            place.add(
+                "quiz_attempts", "attempt", quiz_id=quiz["id"], student_id=student["id"], score=self.score, passed=self.is_passed,
+                time_taken_seconds=None, completed_at=place.at(self.when),
+            )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Regrade(Event):
+    """An attempt gets another score, and may pass or fail by it."""
+
+    attempt: int
+    score: int
+    is_passed: bool
+
+    def happen(self, place: Place) -> None:
+        if row := place.pick("quiz_attempts", self.attempt):
+            place.change("quiz_attempts", row, score=self.score, passed=self.is_passed)
+
+
+@dataclass(frozen=True)
+class Submit(Event):
+    """Work on a project: begun, and handed in at `handed_in` if ever."""
+
+    student: int
+    project: int
+    status: str
+    handed_in: When | None
+
+    def happen(self, place: Place) -> None:
+        student, project, at = place.pick("students", self.student), place.pick("projects", self.project), place.at(self.when)
+        if student and project:
+            place.add(
+                "project_submissions", "submission", project_id=project["id"], student_id=student["id"], status=self.status, score=None,
+                submitted_at=place.at(self.handed_in) if self.handed_in else None, reviewed_at=None, created_at=at, updated_at=at,
+            )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ChangeSubmission(Event):
+    """Work on a project moves on, is handed in again, or is taken back."""
+
+    submission: int
+    status: str
+    score: int | None
+    handed_in: When | None
+
+    def happen(self, place: Place) -> None:
+        if row := place.pick("project_submissions", self.submission):
+            at = place.at(self.handed_in) if self.handed_in else None
+            place.change("project_submissions", row, status=self.status, score=self.score, submitted_at=at, updated_at=place.at(self.when))

@@ -1,0 +1,163 @@
+"""One platform for each `touched_by` edge: events that only this edge carries on, and the same edge dropped for one creator.
+
+Belongs here: what makes an edge needed, and how it is taken away. Does not: what the tables should hold (the oracle).
+
+An edge is dropped for the keys of one creator only: so all edges are tried side by side, on one database and in three runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+from pipelines.catalog import PARTIAL_PARSE_PATH, Catalog
+from tests.oracle.doings import MOVES, Attempt, Rate, Regrade, Say, Submit, Watch
+from tests.oracle.events import (
+    AddCourse,
+    AddTasks,
+    AddVideos,
+    ChangePlan,
+    ChangeStudent,
+    ChangeVideo,
+    Commit,
+    Event,
+    Found,
+    Join,
+    SwitchCourse,
+    Withhold,
+)
+from tests.oracle.schedules import Schedule, When, make_schedule
+
+Edge = tuple[str, str]
+"""Model and cause."""
+
+SCHEDULE: Schedule = make_schedule("edges", "2025-06-10T11:00", (1, 24), ())
+"""The first run builds whole, the second by what changed within an hour, the third after a midnight and a day of silence."""
+
+_NOW = When(minutes=10)
+_QUESTION = "How do I install it on my machine?"
+
+
+def _ago(days: int) -> When:
+    return When(days=days)
+
+
+def _watch(run: int, when: When, *, student: int = 0, video: int = 0, seconds: int = 60, completion: int = 50) -> Watch:
+    return Watch(run, when, student, 1, video, 1, seconds, completion, completion == 100, seconds, MOVES)
+
+
+def _seen(run: int, when: When, student: int, name: str = "Ada") -> ChangeStudent:
+    return ChangeStudent(run, _NOW, student, name, 0, "active", when)
+
+
+BEFORE: tuple[Event, ...] = (
+    Found(0, _ago(200), "Company", "pro"),
+    AddCourse(0, _ago(150), True),
+    AddVideos(0, _ago(150), 2, 0, "Video", None, 100, True),
+    AddTasks(0, _ago(150), 1, 1),
+    Join(0, _ago(100), 2, "Ada", "ada@example.com", None),
+    _watch(0, _ago(2), video=0, completion=100),
+    _watch(0, _ago(2), video=1, completion=100),
+    Say(0, _ago(2), 0, 0, "user", _QUESTION, None),
+    Say(0, When(days=2, minutes=-1), 0, 0, "assistant", "With make install.", None),
+    Attempt(0, _ago(2), 0, 0, 50, False),
+    Submit(0, _ago(2), 0, 0, "submitted", _ago(2)),
+    _seen(0, _ago(2), 1),
+)
+"""What each platform is at the first run: two students, the first has finished the course, the second was only seen."""
+
+_WATCH = (_watch(1, _NOW, student=1),)
+_ASK = (Say(1, _NOW, 0, 0, "user", "Where is the second part of it?", None),)
+_TRY = (Attempt(1, _NOW, 1, 0, 70, True),)
+_JOIN = (Join(1, _NOW, 1, "Eve", "eve@example.com", None),)
+_RENAME = (_seen(1, _ago(2), 0, "Grace"),)
+_SWITCH = (SwitchCourse(1, _NOW, 0, False),)
+_LATE_STUDENT = (Withhold(0, _NOW, "students", 0), Commit(1, _NOW))
+_LATE_QUIZ = (Withhold(0, _NOW, "quizzes", 0), Commit(1, _NOW))
+_LATE_SESSION = (Withhold(0, _NOW, "chat_sessions", 0), Commit(1, _NOW))
+_LATE_PROJECT = (Withhold(0, _NOW, "projects", 0), Commit(1, _NOW))
+
+NEEDS: Mapping[Edge, tuple[Event, ...]] = {
+    ("int_chat_days", "int_messages_answered"): _ASK,
+    ("int_messages_answered", "chat_messages"): _ASK,
+    ("int_messages_answered", "chat_sessions"): _LATE_SESSION,
+    ("int_messages_answered", "students"): _LATE_STUDENT,
+    ("int_student_days", "watch_gains"): _WATCH,
+    ("int_student_days", "quiz_attempts"): _TRY,
+    ("int_student_days", "chat_messages"): _ASK,
+    ("int_student_days", "project_submissions"): (Submit(1, _NOW, 1, 0, "submitted", _NOW),),
+    ("int_student_days", "quizzes"): _LATE_QUIZ,
+    ("int_student_days", "chat_sessions"): _LATE_SESSION,
+    ("int_student_days", "projects"): _LATE_PROJECT,
+    ("int_student_days", "students"): _JOIN,
+    ("int_student_progress", "watch_gains"): _WATCH,
+    ("int_student_progress", "students"): _LATE_STUDENT,
+    ("int_student_progress", "videos"): (AddVideos(1, _NOW, 1, 0, "One more", None, 100, True),),
+    ("int_student_progress", "courses"): _SWITCH,
+    ("int_students_tiered", "students"): _RENAME,
+    ("int_students_tiered", "int_student_progress"): _SWITCH,
+    ("int_students_tiered", "int_student_days"): _ASK,
+    ("int_students_tiered", "quiz_attempts"): (Attempt(0, _ago(2), 1, 0, 80, True), Regrade(1, _NOW, 1, 80, False)),
+    ("int_students_tiered", "time"): (_seen(0, When(days=6, minutes=300), 1),),
+    ("int_video_days", "watch_gains"): _WATCH,
+    ("int_video_progress", "watch_gains"): _WATCH,
+    ("int_video_progress", "videos"): (ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True),),
+    ("int_video_progress", "students"): _LATE_STUDENT,
+    ("creator_overview", "creators"): (ChangePlan(1, _NOW, "Renamed", "pro", None),),
+    ("creator_overview", "quizzes"): (AddTasks(1, _NOW, 1, 0),),
+    ("creator_overview", "quiz_attempts"): (Regrade(1, _NOW, 0, 60, False),),
+    ("creator_overview", "midnight"): (),
+    ("creator_overview", "int_students_tiered"): (_seen(0, _ago(8), 1), _seen(1, _NOW, 1)),
+    ("creator_overview", "int_student_days"): (Submit(1, _NOW, 0, 0, "submitted", _ago(40)),),
+    ("creator_overview", "int_video_progress"): (ChangeVideo(1, _NOW, 0, 0, "Video", None, 200, True),),
+    ("creator_overview", "int_chat_days"): (Rate(1, _NOW, 1, "positive"),),
+    ("daily_activity", "int_student_days"): _TRY,
+    ("daily_activity", "creators"): (Found(0, When(minutes=-30), "Company", "pro"),),
+    ("daily_activity", "midnight"): (),
+    ("student_engagement_tiers", "int_students_tiered"): _RENAME,
+    ("tier_transitions", "int_students_tiered"): (_seen(0, _ago(8), 1), _seen(1, _NOW, 1)),
+    ("top_questions", "int_messages_answered"): _ASK,
+    ("top_questions", "midnight"): (Say(0, _ago(6), 0, 0, "user", "An earlier question of another kind", None),),
+    ("video_analytics", "int_video_progress"): (ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True),),
+    ("video_analytics", "int_video_days"): (_watch(1, _NOW, student=1, seconds=0, completion=0),),
+    ("video_analytics", "midnight"): (_watch(0, _ago(6), student=1),),
+}  # fmt: skip
+"""Per edge what has to happen beside `BEFORE` for its model to be wrong without it. Nothing: the midnight before the third run is enough."""
+
+UNREACHED: frozenset[Edge] = frozenset({("int_student_progress", "video_progress"), ("int_video_progress", "video_progress")})
+"""Edges that only rows which leave the mirror take."""
+
+_OWNED = {
+    "creator_id": "'{}'",
+    "student_id": "select id from raw.students where creator_id = '{}'",
+    "video_id": "select id from raw.videos where creator_id = '{}'",
+    "session_id": "select id from raw.chat_sessions where creator_id = '{}'",
+}
+
+
+def all_edges(catalog: Catalog) -> list[Edge]:
+    """Every edge of every model."""
+    return [(model.name, cause) for model in catalog.models.values() for cause in model.touched_by]
+
+
+def _without(sql: str, touch_key: tuple[str, ...], creator_id: UUID) -> str:
+    columns = ", ".join(("id", "part")[: len(touch_key)])
+    return f"select {columns} from ({sql}) as e ({columns}) where id not in ({_OWNED[touch_key[0]].format(creator_id)})"
+
+
+def drop_edges(catalog: Catalog, dropped: Mapping[Edge, UUID], folder: Path) -> tuple[Catalog, Path]:
+    """The catalogue with each of these edges dropped for the keys of one creator, and dbt's parsed project (a file in `folder`) with the same edges dropped."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumaro_encoder
+
+    models = dict(catalog.models)
+    manifest = Manifest.from_msgpack(PARTIAL_PARSE_PATH.read_bytes())
+    nodes = {node.name: node for node in manifest.nodes.values() if node.resource_type == "model"}
+    for (name, cause), creator_id in dropped.items():
+        model = models[name]
+        weaker = _without(model.touched_by[cause], model.touch_key, creator_id)
+        models[name] = replace(model, touched_by={**model.touched_by, cause: weaker})
+        nodes[name].config.meta["touched_by"][cause] = weaker
+    path = folder / "partial_parse.msgpack"
+    path.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
+    return replace(catalog, models=models), path

@@ -1,0 +1,100 @@
+"""One row per creator: everything together.
+
+Belongs here: creator_overview. Does not: what it adds up (students, videos, questions, days).
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from tests.oracle.moment import QUIZ, Moment
+from tests.oracle.numbers import mean, rate
+from tests.oracle.questions import Answer, Question, satisfaction, within
+from tests.oracle.students import Student, tier_of
+from tests.oracle.videos import viewers_of
+
+TIERS = ("inactive", "at_risk", "low_engagement", "highly_engaged", "engaged", "moderate")
+
+
+def creator_overview(
+    moment: Moment, students: dict[UUID, Student], questions: list[Question], answers: list[Answer]
+) -> dict[tuple, dict[str, Any]]:
+    """One row per creator."""
+    return {
+        (creator_id,): {
+            **{name: creator[name] for name in ("company_name", "current_plan", "plan_expires_at")},
+            "timezone": moment.zones.zone_at(creator_id, moment.as_of),
+            "today_on": moment.zones.today(creator_id, moment.as_of),
+            **_of_students(moment, creator_id, [student for student in students.values() if student.row["creator_id"] == creator_id]),
+            **_of_videos(moment, creator_id),
+            **_of_quizzes(moment, creator_id),
+            "quiz_attempt_count": sum(student.attempts for student in students.values() if student.row["creator_id"] == creator_id),
+            **_of_questions(moment, creator_id, questions, answers),
+        }
+        for creator_id, creator in moment.creators.items()
+    }
+
+
+def _of_students(moment: Moment, creator_id: UUID, students: list[Student]) -> dict[str, Any]:
+    def count(days: Iterable[int | None], window: range) -> int:
+        return sum(ago in window for ago in days if ago is not None)
+
+    active = [moment.days_ago(creator_id, student.last_active_at) for student in students]
+    joined = [moment.days_ago(creator_id, student.row["created_at"]) for student in students]
+    before = [student for student in students if _was_seen(moment, creator_id, student, range(30, 60))]
+    lost = [student for student in before if moment.days_ago(creator_id, student.last_active_at) not in range(30)]
+    tiers = Counter(tier_of(student, moment.as_of) for student in students)
+    return {
+        "student_count": len(students),
+        "active_7d_count": count(active, range(7)),
+        "active_30d_count": count(active, range(30)),
+        "active_30d_rate": rate(count(active, range(30)), len(students)),
+        "new_30d_count": count(joined, range(30)),
+        "new_prior_30d_count": count(joined, range(30, 60)),
+        "active_prior_30d_count": len(before),
+        "churn_30d_rate": rate(len(lost), len(before)),
+        **{f"{tier}_count": tiers[tier] for tier in TIERS},
+    }
+
+
+def _was_seen(moment: Moment, creator_id: UUID, student: Student, window: range) -> bool:
+    """Whether an activity, or the app's last sight of the student, falls on one of the days that many days ago."""
+    today = moment.zones.today(creator_id, moment.as_of)
+    did = any((today - on).days in window for on, day in student.days.items() if day.is_active)
+    return did or moment.days_ago(creator_id, student.last_seen_at) in window
+
+
+def _of_videos(moment: Moment, creator_id: UUID) -> dict[str, Any]:
+    videos = {key: row for key, row in moment.videos.items() if row["creator_id"] == creator_id}
+    viewers = {video_id: gains for video_id, gains in viewers_of(moment).items() if video_id in videos}
+    pairs = [gain for gains in viewers.values() for gain in gains]
+    return {
+        "video_count": len(videos),
+        "processed_video_count": sum(bool(row["transcript_processed"]) for row in videos.values()),
+        "total_duration_seconds": sum(row["duration_seconds"] or 0 for row in videos.values()),
+        "watched_video_count": sum(bool(gains) for gains in viewers.values()),
+        "completion_count": sum(gain.is_completed for gain in pairs),
+        "watch_seconds": sum(gain.watch_seconds for gain in pairs),
+        "avg_completion_rate": rate(sum(gain.completion_percentage for gain in pairs), 100 * len(pairs)),
+    }
+
+
+def _of_quizzes(moment: Moment, creator_id: UUID) -> dict[str, Any]:
+    attempts = [
+        deed.row for deed in moment.deeds if deed.kind == QUIZ and deed.creator_id == creator_id and deed.student_id in moment.students
+    ]
+    return {
+        "quiz_count": sum(row["creator_id"] == creator_id for row in moment.quizzes.values()),
+        "quiz_pass_rate": rate(sum(row["passed"] for row in attempts), len(attempts)),
+        "avg_quiz_score": mean(sum(row["score"] for row in attempts), len(attempts)),
+    }
+
+
+def _of_questions(moment: Moment, creator_id: UUID, questions: list[Question], answers: list[Answer]) -> dict[str, Any]:
+    recent = [answer for answer in answers if answer.creator_id == creator_id and within(moment, answer, 90)]
+    return {
+        "question_count": sum(question.creator_id == creator_id and within(moment, question, 90) for question in questions),
+        "answer_count": len(recent),
+        "satisfaction_rate": satisfaction(recent),
+    }

@@ -1,0 +1,119 @@
+"""What students asked, what the assistant answered, and how that was rated.
+
+Belongs here: questions, answers, top_questions. Does not: counts of messages by day (days).
+"""
+
+import hashlib
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tests.oracle.moment import Moment
+from tests.oracle.numbers import rate
+
+_WITHOUT_WIDTH = {0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2061), *range(0x2066, 0x206A), 0xFE0F, 0xFEFF}
+_APOSTROPHES = {ord("'"), ord("`"), 0x2018, 0x2019, 0x2BC}
+_ASCII_STOPS = {ord(sign) for sign in '!"(),.:;?[]{}_-'}
+_STOPS = {0x85, 0xA0, 0xA1, 0xAB, 0xB7, 0xBB, 0xBF, 0x60C, 0x61B, 0x61F, 0x6D4, *range(0x2000, 0x2070), *range(0x3000, 0x3040)}
+_SPACES = {ord(" "), *range(9, 14)}
+
+
+def normalised(wording: str) -> str:
+    """Case, forms of letters, apostrophes, marks without width, sentence punctuation and white space do not part questions."""
+    kept = []
+    for sign in unicodedata.normalize("NFKC", wording):
+        code = ord(sign)
+        if code in _WITHOUT_WIDTH or code in _APOSTROPHES:
+            continue
+        kept.append(" " if code in _STOPS | _ASCII_STOPS | _SPACES else _lower(sign))
+    return " ".join(word for word in "".join(kept).split(" ") if word)
+
+
+def _lower(sign: str) -> str:
+    """One character stays one character: the dotted capital I of Turkish is an i."""
+    return sign.lower()[0]
+
+
+def question_id(wording: str) -> str:
+    """md5 of the normalised wording; of the wording itself where nothing is left of it."""
+    return hashlib.md5((normalised(wording) or wording).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A message of the assistant after one of the student's."""
+
+    creator_id: UUID
+    sent_at: datetime
+    feedback: str | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A message of a student, longer than 10 characters, with the answers to it: all up to the student's next message."""
+
+    creator_id: UUID
+    student_id: UUID
+    sent_at: datetime
+    wording: str
+    answers: list[Answer]
+
+
+def asked_and_answered(moment: Moment) -> tuple[list[Question], list[Answer]]:
+    """All questions and all answers so far, of students who have joined."""
+    questions, answers = [], []
+    for session, messages in moment.conversations.values():
+        if session["student_id"] not in moment.students:
+            continue
+        to_last: list[Answer] | None = None
+        for message in messages:
+            if message["role"] == "user":
+                to_last = []
+                if len(message["content"]) > 10:
+                    questions.append(
+                        Question(session["creator_id"], session["student_id"], message["created_at"], message["content"], to_last)
+                    )
+            elif to_last is not None:
+                answer = Answer(session["creator_id"], message["created_at"], message["feedback"])
+                to_last.append(answer)
+                answers.append(answer)
+    return questions, answers
+
+
+def satisfaction(answers: Iterator[Answer] | list[Answer]) -> Any:
+    """Positive over positive and negative; None while nobody rated."""
+    ratings = Counter(answer.feedback for answer in answers)
+    return rate(ratings["positive"], ratings["positive"] + ratings["negative"])
+
+
+def within(moment: Moment, thing: Question | Answer, days: int) -> bool:
+    """Whether it was sent within the last `days` local days including today."""
+    ago = moment.days_ago(thing.creator_id, thing.sent_at)
+    return ago is not None and ago < days
+
+
+def top_questions(moment: Moment, questions: list[Question]) -> dict[tuple, dict[str, Any]]:
+    """One row per creator and question of the last 90 local days."""
+    groups: dict[tuple, list[Question]] = defaultdict(list)
+    for question in questions:
+        if within(moment, question, 90):
+            groups[question.creator_id, question_id(question.wording)].append(question)
+    return {key: _group(moment, group) for key, group in groups.items()}
+
+
+def _group(moment: Moment, group: list[Question]) -> dict[str, Any]:
+    wordings = Counter(question.wording for question in group)
+    return {
+        "question": min(wordings, key=lambda wording: (-wordings[wording], len(wording), wording)),
+        "ask_count": len(group),
+        "student_count": len({question.student_id for question in group}),
+        "ask_7d_count": sum(within(moment, question, 7) for question in group),
+        "ask_30d_count": sum(within(moment, question, 30) for question in group),
+        "satisfaction_rate": satisfaction([answer for question in group for answer in question.answers]),
+        "first_asked_at": min(question.sent_at for question in group),
+        "last_asked_at": max(question.sent_at for question in group),
+    }
