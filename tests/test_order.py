@@ -73,6 +73,6 @@ def test_rows_that_come_in_another_order_give_the_same_tables(world: World) -> N
         warm.run(SCHEDULE.instants[0], is_nightly=False, is_tested=False)
         with warm_copy(world, warm) as other:
             one, another = _play(warm, early, late, draw(1)), _play(other, early, late, draw(2))
-    assert all(len(late[table]) > 10 for table in ("students", "videos", "video_progress", "chat_messages", "quiz_attempts"))
+    assert min(len(late[table]) for table in ("students", "videos", "video_progress", "chat_messages", "quiz_attempts")) > 3
     for table in one:
         assert one[table] == another[table], table
