@@ -30,14 +30,15 @@ def build_jobs(nightly_checks: Iterable[dg.AssetCheckKey]) -> list[UnresolvedAss
     everything = dg.AssetSelection.all(include_sources=False)
     hourly = dg.define_asset_job(
         "hourly",
-        selection=everything - dg.AssetSelection.groups("7_reports") - dg.AssetSelection.checks(*nightly_checks),
+        selection=everything - dg.AssetSelection.groups("7_reports", "8_saved") - dg.AssetSelection.checks(*nightly_checks),
         description="Read what changed, check it, book it, build the models, check them, publish. Every hour on the hour, UTC.",
         tags=_RETRIES,
     )
     daily = dg.define_asset_job(
         NIGHTLY_JOB,
         selection=everything,
-        description="All of `hourly`, reading 30 days again and with all tests, then the reports of all creators on an enterprise plan. At 03:00 UTC. "
+        description="All of `hourly`, reading 30 days again, with all tests and the comparison with a full build, then the reports of all creators on an "
+        "enterprise plan, and the ledger saved to its bucket. At 03:00 UTC. "
         "To render some creators only, list their ids in the Launchpad under ops > reports > config > creators.",
         tags=_RETRIES,
     )

@@ -1,4 +1,4 @@
-"""All checks at once, for a person: dbt tests, both doors, the comparison with a full build, and the source's indexes.
+"""All checks at once, for a person: dbt tests, both doors, the comparison with a full build, the source's indexes, the buckets.
 
 Belongs here: running them outside a job and naming what they found. Does not: the rules themselves, or blocking anything.
 """
@@ -10,6 +10,7 @@ from pipelines import audit, catalog, comparison, ingest, nightly, warehouse
 from pipelines.dbt_runs import failing_keys, run_dbt
 from pipelines.problem import Problem
 from pipelines.settings import Settings
+from pipelines.store import Store
 from pipelines.transform import describe_test
 
 
@@ -61,7 +62,21 @@ def run_checks(settings: Settings) -> list[CheckOutcome]:
             for item in audit.examine(settings, door)
         ]
     found = catalog.load_catalog(manifest)
-    return [*outcomes, *_comparison_checks(settings, found), *_index_checks(settings, found.sources.values())]
+    return [
+        *outcomes,
+        *_comparison_checks(settings, found),
+        *_index_checks(settings, found.sources.values()),
+        _bucket_check(Store(settings), "Reports are uploaded to this bucket."),
+        _bucket_check(Store(settings, is_ledger=True), "Each night what the source forgets is saved to this bucket."),
+    ]
+
+
+def _bucket_check(store: Store, because: str) -> CheckOutcome:
+    try:
+        store.require()
+    except Problem as problem:
+        return CheckOutcome(store.bucket, "bucket_answers", False, "error", f"{because} {problem}", 0, [])
+    return CheckOutcome(store.bucket, "bucket_answers", True, "error", because, 0, [])
 
 
 def _comparison_checks(settings: Settings, found: catalog.Catalog) -> list[CheckOutcome]:

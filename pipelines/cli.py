@@ -56,13 +56,16 @@ def cli() -> None:
     \b
     Day by day:
       creator-reports run hourly      read what changed, check, build, check, publish
-      creator-reports run daily       the same, and the reports of all enterprise creators
+      creator-reports run daily       the same, the reports of all enterprise creators, the ledger saved
       creator-reports link NAME       fresh links to a creator's newest files
       creator-reports check           every check, in words
       creator-reports history         what was exported, when, for whom
+    \b
+    After the loss of the database:
+      creator-reports restore-ledger  what `run daily` saved of the past back into a fresh one
 
     Without DATABASE_URL an embedded Postgres and S3 server start and stay up (`status`, `down`).
-    With it, and S3_ENDPOINT_URL, S3_BUCKET and the AWS variables, nothing embedded starts. See .env.example.
+    With it, and S3_ENDPOINT_URL, S3_BUCKET, LEDGER_BUCKET and the AWS variables, nothing embedded starts. See .env.example.
     """
 
 
@@ -81,8 +84,9 @@ def _print_addresses(place: Any) -> None:
     from pipelines import console
 
     console.OUT.print(f"Postgres for BI tools: {place.bi_url}", soft_wrap=True)
+    at = place.environment()
     console.OUT.print(
-        f"S3:                    {place.environment()['s3_endpoint_url']} (bucket {place.environment()['s3_bucket']})", soft_wrap=True
+        f"S3:                    {at['s3_endpoint_url']} (buckets {at['s3_bucket']} and {at['ledger_bucket']})", soft_wrap=True
     )
 
 
@@ -274,7 +278,7 @@ def history(creator: str | None, limit: int) -> None:
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="The outcomes as a JSON array.")
 def check(as_json: bool) -> None:
-    """Run every check: dbt tests, the rules at both doors, indexes of the source. Exit code 1 when an error-level one fails."""
+    """Run every check: dbt tests, the rules at both doors, a full build to compare with, the source's indexes, the buckets. Exit code 1 when an error-level one fails."""
     from pipelines import checkup, console
 
     settings = _prepared()
@@ -287,6 +291,27 @@ def check(as_json: bool) -> None:
     failed = [outcome for outcome in outcomes if not outcome.passed and outcome.severity == "error"]
     if failed:
         raise Problem(f"{len(failed)} of {len(outcomes)} checks fail: {', '.join(sorted({f'{o.where} {o.name}' for o in failed})[:3])}.")
+
+
+@cli.command("restore-ledger")
+@click.option("--force", is_flag=True, help="Replace a ledger that this database has. What it booked since the save is lost.")
+def restore_ledger(force: bool) -> None:
+    """Bring the saved ledger back into a database that lost it.
+
+    \b
+    `run daily` saves what the source forgets to LEDGER_BUCKET: the ledger of watching, days of students, tier
+    changes, time zones, erasures. After a loss, with DATABASE_URL at a fresh database and LEDGER_BUCKET at that bucket:
+      creator-reports restore-ledger  all saved days, in one transaction
+      creator-reports run hourly      reads the source anew, books what changed since, builds and publishes all tables
+
+    Erased students stay erased. A database that has a ledger is left alone without --force. Stopped half-way: nothing
+    changed, start it again.
+    """
+    from pipelines import catalog, console, restoration
+
+    restored = restoration.restore(_prepared(), catalog.load_catalog(), is_forced=force, say=console.say)
+    console.show_table(["table", "objects", "rows"], [(r.table, r.object_count, r.row_count) for r in restored], right=["objects", "rows"])
+    console.say("The ledger is back; `creator-reports run hourly` builds and publishes what follows from it.")
 
 
 @cli.command()

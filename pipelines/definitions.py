@@ -16,7 +16,12 @@ def build(settings: Settings) -> dg.Definitions:
     partitions = cadence.build_partitions(settings.first_day)
     dbt = transform.build_assets(settings, manifest, found)
     return dg.Definitions(
-        assets=[*assets.build_steps(settings, found), dbt, report_assets.build_reports(settings, found, partitions)],
+        assets=[
+            *assets.build_steps(settings, found),
+            dbt,
+            report_assets.build_reports(settings, found, partitions),
+            nightly.build_saving(settings, found),
+        ],
         asset_checks=[
             audit.build_door(settings, "incoming", found),
             audit.build_door(settings, "marts", found),

@@ -79,6 +79,12 @@ from watch_positions as p
 where is_gain
 """
 
+_UNSAVED = """
+insert into ops.unsaved_days
+select distinct 'watch_gains', (observed_at at time zone 'UTC')::date from watch_positions where is_gain
+on conflict do nothing
+"""
+
 _OPENING = "insert into raw.ledger_opening (opened_as_of) values (%(as_of)s) on conflict do nothing"
 
 SOURCE_ROWS = """
@@ -140,5 +146,6 @@ def book_gains(connection: psycopg.Connection, run: warehouse.Run) -> int:
     connection.execute(_POSITIONS)
     connection.execute("analyze pg_temp.watch_positions")
     count = connection.execute(_GAINS, {"as_of": run.as_of}).rowcount
+    connection.execute(_UNSAVED)
     connection.execute(_OPENING, {"as_of": run.as_of})
     return count

@@ -23,8 +23,8 @@ class Model:
 
     `touch_key` names the one or two columns by which a table is computed piece by piece (empty: always whole). `touched_by` maps a source table, an upstream
     model, `time` or `midnight` to the SQL that gives the touched keys. `version` is a digest of its code, its contract and everything above it.
-    `columns` maps name to Postgres type. `is_kept` says that the rows are primary data and how a row that comes again is taken (see the materialization
-    `pieces`).
+    `columns` maps name to Postgres type. `is_kept` says that the rows are primary data and how a row that comes again is taken, `saved_by` names the column
+    by whose day they are saved to the ledger's bucket (see the materialization `pieces`).
     """
 
     name: str
@@ -38,6 +38,7 @@ class Model:
     grain: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
     is_kept: str | None = None
+    saved_by: str | None = None
 
 
 def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
@@ -78,6 +79,7 @@ def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
             tuple(meta.get("grain", ())),
             tuple(tuple(index["columns"]) for index in node["config"].get("indexes") or ()),
             meta.get("is_kept"),
+            meta.get("saved_by"),
         )
     return found
 

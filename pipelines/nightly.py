@@ -1,21 +1,23 @@
-"""The steps that only the job `daily` has, beside the reports: the comparison with a full build.
+"""The steps that only the job `daily` has, beside the reports: the comparison with a full build, and saving the ledger.
 
-Belongs here: keys, descriptions and outcomes as Dagster shows them, and what a difference stops. Does not: comparing (comparison).
+Belongs here: keys, descriptions and outcomes as Dagster shows them, and what a difference stops. Does not: comparing (comparison), saving (keeping).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
-from pipelines import building, comparison, gates, warehouse
+from pipelines import building, comparison, gates, keeping, warehouse
 from pipelines.catalog import Catalog
 from pipelines.comparison import Difference
+from pipelines.keeping import KeptTable
 from pipelines.models import Model
 from pipelines.problem import Problem
 from pipelines.runs import enter_run, plain_failures
 from pipelines.settings import Settings
 
 CHECK = "compare"
+SAVED_GROUP = "8_saved"
 BECAUSE = "Built in steps equals built in full: each row is the one that computing all models whole, on one snapshot, gives."
 
 
@@ -82,3 +84,41 @@ def _result(model: Model, difference: Difference | None) -> dg.AssetCheckResult:
             "creators": "none named" if difference.creators is None else len(difference.creators),
         }
     return dg.AssetCheckResult(passed=difference is None, asset_key=_asset_key(model), check_name=CHECK, metadata=metadata)
+
+
+def build_saving(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
+    """One step that saves all primary data, so that it comes from one snapshot."""
+    tables = [*keeping.SMALL, *keeping.day_tables(catalog)]
+    specs = [_saved_spec(table) for table in tables]
+    retry = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL)
+
+    # Last of all, also when the publish or a report failed: nobody waits for it, and it waits for no check.
+    @dg.multi_asset(name="ledger_save", specs=specs, retry_policy=retry, op_tags={"dagster/priority": "-2"})
+    def ledger_save(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        """Write the days whose rows changed to the ledger's bucket, one Parquet object per table and day, and the small tables whole."""
+        with plain_failures():
+            saved = {item.table: item for item in keeping.save(settings, catalog, say=context.log.info)}
+        context.log.info(
+            f"saved {sum(item.row_count for item in saved.values()):,} rows in {sum(item.written_count for item in saved.values())} objects"
+        )
+        for table in tables:
+            item = saved.get(table.name, keeping.TableSaved(table.name))
+            metadata = {"objects_written": item.written_count, "rows_written": item.row_count, "objects_deleted": item.deleted_count}
+            yield dg.MaterializeResult(asset_key=["saved", table.name], metadata=metadata)
+
+    return ledger_save
+
+
+def _saved_spec(table: KeptTable) -> dg.AssetSpec:
+    how = (
+        f"one object per day (`{table.saved_by}`), written again when its rows changed"
+        if table.saved_by
+        else "one object, written each night"
+    )
+    return dg.AssetSpec(
+        dg.AssetKey(["saved", table.name]),
+        deps=[dg.AssetKey(["raw", "students"] if table in keeping.OF_STUDENTS_GONE else [table.schema, table.name])],
+        group_name=SAVED_GROUP,
+        description=f"{table.schema}.{table.name} in the ledger's bucket as Parquet: {how}. `creator-reports restore-ledger` brings it back.",
+        kinds={"parquet"},
+    )

@@ -73,6 +73,20 @@ create table if not exists ops.models (
     model_name text primary key, version text not null, is_published boolean not null default false);
 comment on table ops.models is 'Per dbt model: the version of code and contract that its table or view was built by; is_published: whether all its rows were published since.';
 
+create table if not exists ops.erasures (student_digest text primary key, erased_as_of timestamptz not null);
+comment on table ops.erasures is 'sha256 of the random ids of erased students: they are never taken in again, also after a restore.';
+
+-- What is to be saved to the ledger's bucket: see pipelines/keeping.py.
+create table if not exists ops.unsaved_days (table_name text not null, day_on date not null, primary key (table_name, day_on));
+comment on table ops.unsaved_days is 'Days of primary data that were rewritten since they were saved to the bucket.';
+
+create table if not exists ops.days_being_saved (table_name text not null, day_on date not null, primary key (table_name, day_on));
+comment on table ops.days_being_saved is 'Days that a save has taken on and not finished. Whoever changes a row meanwhile marks its day in unsaved_days again.';
+
+create table if not exists ops.last_save (
+    is_only boolean primary key default true check (is_only), save_id text not null, earlier_save_id text);
+comment on table ops.last_save is 'The save that wrote the index in the ledger''s bucket. While one runs, earlier_save_id is the one before it: the index is of either.';
+
 -- The instant that the run computes for. A setting of the session wins, so that tables can be computed again for another instant.
 create or replace function ops.as_of() returns timestamptz language plpgsql stable as $$
 declare
@@ -98,12 +112,18 @@ create index if not exists watch_gains_video on raw.watch_gains (video_id, obser
 create index if not exists watch_gains_observed on raw.watch_gains (observed_at);
 
 create table if not exists raw.ledger_opening (is_only boolean primary key default true check (is_only), opened_as_of timestamptz not null);
+alter table raw.ledger_opening add column if not exists ledger_id uuid not null default gen_random_uuid();
+comment on column raw.ledger_opening.ledger_id is 'Tells this ledger from any other, so that a bucket is never overwritten with another ledger.';
 comment on table raw.ledger_opening is 'One row: the run that booked the opening rows. Local days that began before it are partial.';
 
 create table if not exists raw.creator_zones (
     creator_id uuid not null, valid_from timestamptz not null, timezone text not null, first_seen_as_of timestamptz not null,
     primary key (creator_id, valid_from));
 comment on table raw.creator_zones is 'The time zone of each creator over time. A change holds from the next midnight in the old zone, so no local day is rewritten.';
+
+create table if not exists raw.tombstones (
+    student_id uuid primary key, creator_id uuid not null, gone_as_of timestamptz not null, night_count integer not null, counted_as_of timestamptz not null);
+comment on table raw.tombstones is 'Students that the source no longer has. After two complete nights their personal data leaves raw.';
 
 create or replace view ops.zones as
 select

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
         None, description="Address of the S3 server; unset together with DATABASE_URL: an embedded one starts."
     )
     s3_bucket: str = Field("creator-reports", description="Bucket for the report objects; it stays private.")
+    ledger_bucket: str = Field(
+        "creator-reports-ledger", description="Bucket for the saved ledger: what the source forgets; it stays private."
+    )
     aws_access_key_id: str | None = Field(None, description="S3 access key.")
     aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
     aws_session_token: SecretStr | None = Field(None, description="Session token that belongs to temporary S3 keys.")

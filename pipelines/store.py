@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import boto3
@@ -56,10 +56,10 @@ def disposition(creator_name: str, title: str, edition_on: date, suffix: str, *,
 
 
 class Store:
-    """The bucket of the settings. One per process: a boto3 client is not shared between processes."""
+    """A bucket of the settings: that of the reports, or (`is_ledger`) that of the saved ledger. One per process: a boto3 client is not shared between processes."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.bucket = settings.s3_bucket
+    def __init__(self, settings: Settings, *, is_ledger: bool = False) -> None:
+        self.bucket, self._setting = (settings.ledger_bucket, "LEDGER_BUCKET") if is_ledger else (settings.s3_bucket, "S3_BUCKET")
         self._place = settings.s3_endpoint_url or f"AWS ({settings.aws_region})"
         self._client: Any = boto3.client(
             "s3",
@@ -79,6 +79,11 @@ class Store:
                 response_checksum_validation="when_required",
             ),
         )
+
+    def require(self) -> None:
+        """A `Problem` unless the bucket answers."""
+        with self._plain_errors("reach the bucket"):
+            self._client.head_bucket(Bucket=self.bucket)
 
     def prepare(self) -> None:
         """Check that the bucket answers, and give it the rule that deletes report objects after `KEPT`."""
@@ -104,6 +109,36 @@ class Store:
                 Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, ContentDisposition=content_disposition
             )
 
+    def put_file(self, key: str, file: BinaryIO) -> None:
+        """Upload a file that was written just now, from its start; it is never in memory as a whole."""
+        file.seek(0)
+        with self._plain_errors("upload"):
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=file)
+
+    def get_file(self, key: str, file: BinaryIO) -> bool:
+        """Write the object to `file`, piece by piece, and go to its start; False when there is no such object."""
+        try:
+            with self._plain_errors("download", passing="NoSuchKey"):
+                body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
+        except ClientError:
+            return False
+        with self._plain_errors("download"):
+            for block in body.iter_chunks(1 << 20):
+                file.write(block)
+        file.seek(0)
+        return True
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys of all objects that begin with `prefix`, in order."""
+        with self._plain_errors("list objects"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is not there is no error."""
+        with self._plain_errors("delete"):
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+
     def age(self, key: str) -> timedelta | None:
         """How long ago `key` was written, or None when it is not there."""
         try:
@@ -127,9 +162,9 @@ class Store:
             yield
         except ClientError as error:
             code, status = error.response["Error"].get("Code", "?"), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if passing is not None and str(status) == passing:
+            if passing is not None and passing in {str(status), code}:
                 raise
-            raise Problem(f"cannot {doing} (bucket {self.bucket} at {self._place}): {_advice(code, status)}") from None
+            raise Problem(f"cannot {doing} (bucket {self.bucket} at {self._place}): {_advice(code, status, self._setting)}") from None
         except BotoCoreError as error:
             raise Problem(
                 f"cannot {doing}: no S3 server answers at {self._place} ({type(error).__name__}); check S3_ENDPOINT_URL and the AWS keys."
@@ -140,11 +175,11 @@ def _secret(value: Any) -> str | None:
     return value.get_secret_value() if value is not None else None
 
 
-def _advice(code: str, status: int) -> str:
+def _advice(code: str, status: int, setting: str) -> str:
     if status == 507 or code in {"InsufficientStorage", "XMinioStorageFull", "QuotaExceeded"}:
         return f"the store is full ({status} {code}); free space there, then run again."
     if status in {401, 403}:
         return f"access is refused ({status} {code}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's rights."
     if status == 404:
-        return "there is no such bucket; create it or set S3_BUCKET."
+        return f"there is no such bucket; create it or set {setting}."
     return f"the store answered {status} {code}; see in its log whether its disk is full, then run again."

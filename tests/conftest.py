@@ -62,17 +62,19 @@ def bucket(world: World) -> Iterator[str]:
 
 @pytest.fixture
 def settings(world: World, database_url: str, bucket: str, tmp_path: Path) -> Settings:
-    """Settings on a fresh database and a fresh bucket; nothing is read from `.env`."""
-    values = world.environment() | {"database_url": database_url, "s3_bucket": bucket}
+    """Settings on a fresh database and a fresh bucket (for the ledger too); nothing is read from `.env`."""
+    values = world.environment() | {"database_url": database_url, "s3_bucket": bucket, "ledger_bucket": bucket}
     return Settings(_env_file=None, local_dir=tmp_path, **values)  # pyrefly: ignore
 
 
 @pytest.fixture(scope="module")
 def platform(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A database and a bucket for the end-to-end tests of one file, and the command line pointed at them."""
+    """A database and two buckets for the end-to-end tests of one file, and the command line pointed at them."""
     name = f"platform_{uuid.uuid4().hex[:12]}"
     bucket = name.replace("_", "-")
-    world.objectstore.client().create_bucket(Bucket=bucket)
-    values = world.environment() | {"database_url": world.create_database(name), "s3_bucket": bucket}
+    ledger = f"{bucket}-ledger"
+    for wanted in (bucket, ledger):
+        world.objectstore.client().create_bucket(Bucket=wanted)
+    values = world.environment() | {"database_url": world.create_database(name), "s3_bucket": bucket, "ledger_bucket": ledger}
     yield Platform(tmp_path_factory.mktemp("platform"), {key.upper(): value for key, value in values.items()})
     world.drop_database(name)

@@ -8,7 +8,7 @@
 
     meta.is_kept: primary data. The table is never dropped and rows never leave it. Where a row comes again, `newest` takes it as it is, `greatest` the
     greater of old and new in each column: a number never falls. meta.settles_by: the column that holds the instant of the run that wrote a kept row; a run
-    that comes again for that instant may take the row back.
+    that comes again for that instant may take the row back. meta.saved_by: the column by whose day the rows are saved to the ledger's bucket.
 -#}
 {% materialization pieces, adapter='postgres' %}
     {%- set is_kept = model.config.meta.get('is_kept', false) -%}
@@ -126,11 +126,23 @@
             delete from {{ this }} as t using {{ changed }} as n where n.op = 'delete' and {{ same_key }};
         {% endif -%}
         {{ follow_edges(changed) }}
+        {{ mark_unsaved_days(changed) }}
     {%- endcall -%}
     {%- call statement('main') -%}
         insert into {{ this }} ({{ quoted(names) }}) select {{ quoted(names) }} from {{ changed }} where op in ('insert', 'update')
         on conflict ({{ quoted(grain) }}) do update set {% for name in others %}"{{ name }}" = excluded."{{ name }}"{% if not loop.last %}, {% endif %}{% endfor %}
     {%- endcall -%}
+{%- endmacro %}
+
+{#- The days of primary data that the next save writes again: by the column meta.saved_by, a date or an instant (then its day in UTC). -#}
+{% macro mark_unsaved_days(changed) -%}
+    {%- set column = model.config.meta.get('saved_by') -%}
+    {%- if column -%}
+        {%- set is_day = model.columns[column].data_type == 'date' -%}
+        insert into ops.unsaved_days
+        select distinct '{{ model.name }}', {% if is_day %}"{{ column }}"{% else %}("{{ column }}" at time zone 'UTC')::date{% endif %} from {{ changed }}
+        on conflict do nothing;
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro touch_columns(alias) -%}

@@ -136,7 +136,7 @@ def _print_addresses(settings: Settings, port: int, logs: Path) -> None:
     rows = [
         ("Dagster UI", f"http://127.0.0.1:{port}"),
         ("Postgres", warehouse.describe(settings.require_database_url().get_secret_value())),
-        ("S3", f"{settings.s3_endpoint_url or 'AWS'} (bucket {settings.s3_bucket})"),
+        ("S3", f"{settings.s3_endpoint_url or 'AWS'} (buckets {settings.s3_bucket} and {settings.ledger_bucket})"),
         ("logs", str(logs)),
     ]
     console.show_table(["what", "where"], rows)

@@ -25,6 +25,7 @@ from pipelines.local.process import await_server, explain, find_server, start_se
 from pipelines.problem import Problem
 
 BUCKET = "creator-reports"
+LEDGER_BUCKET = "creator-reports-ledger"
 
 SOCKETS = Path("/", "tmp")
 """SeaweedFS opens a socket file there for each of its inner gRPC ports, wherever it is told to keep its files."""
@@ -133,8 +134,10 @@ class ObjectStore:
             raise explain("SeaweedFS", self.log, lambda line: line[:1] in "FE" and line[1:5].isdigit())
 
     def prepare(self) -> None:
-        """Make the bucket if it is missing."""
-        make_bucket(self.client(), BUCKET)
+        """Make the buckets that are missing."""
+        client = self.client()
+        for name in (BUCKET, LEDGER_BUCKET):
+            make_bucket(client, name)
 
     def _configure(self) -> Path:
         """The working folder, with keys in files that only we read, and without what a killed server left."""

@@ -14,7 +14,7 @@ import psutil
 from pipelines.local.bucket import REGION
 from pipelines.local.disk import require_space
 from pipelines.local.folder import Folder
-from pipelines.local.objectstore import BUCKET, INNER_PORTS, ObjectStore, find_objectstore, stop_objectstore
+from pipelines.local.objectstore import BUCKET, INNER_PORTS, LEDGER_BUCKET, ObjectStore, find_objectstore, stop_objectstore
 from pipelines.local.place import delete_outside, find_place, outside_of
 from pipelines.local.port import comes_free, has_free_twin
 from pipelines.local.postgres import Postgres, find_postgres, stop_postgres
@@ -45,6 +45,7 @@ class World:
             "database_url": self.postgres.superuser.url("pipeline", secrets.pipeline_password),
             "s3_endpoint_url": self.objectstore.address,
             "s3_bucket": BUCKET,
+            "ledger_bucket": LEDGER_BUCKET,
             "aws_access_key_id": secrets.s3_access_key,
             "aws_secret_access_key": secrets.s3_secret_key,
             "aws_region": REGION,
