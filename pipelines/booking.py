@@ -29,31 +29,43 @@ class TableBooked:
 
 
 def make_tables(target: psycopg.Connection, tables: list[SourceTable]) -> None:
-    """`incoming` and `raw` tables from the contract; columns and indexes that the contract gained are added."""
+    """`incoming` and `raw` tables from the contract; columns and indexes that the contract gained are added.
+
+    What is there is left alone: DDL that changes nothing would still wait for whoever reads or vacuums the table.
+    """
+    there = _relations_and_columns(target)
     for table in tables:
-        columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(name), warehouse.trusted_sql(kind)) for name, kind in table.columns.items()
-        )
+        columns = {name: warehouse.trusted_sql(kind) for name, kind in table.columns.items()}
+        defined = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), kind) for name, kind in columns.items())
         keys = sql.SQL(", ").join(map(sql.Identifier, table.key))
-        target.execute(sql.SQL("create unlogged table if not exists {} ({})").format(sql.Identifier("incoming", table.name), columns))
-        target.execute(
-            sql.SQL("create table if not exists {} ({}, primary key ({}))").format(sql.Identifier("raw", table.name), columns, keys)
-        )
-        for schema in ("incoming", "raw"):
-            for name, kind in table.columns.items():
+        for schema, key in (("incoming", sql.SQL("")), ("raw", sql.SQL(", primary key ({})").format(keys))):
+            relation = sql.Identifier(schema, table.name)
+            if f"{schema}.{table.name}" not in there:
                 target.execute(
-                    sql.SQL("alter table {} add column if not exists {} {}").format(
-                        sql.Identifier(schema, table.name), sql.Identifier(name), warehouse.trusted_sql(kind)
-                    )
+                    sql.SQL("create {} table {} ({}{})").format(sql.SQL("unlogged" if schema == "incoming" else ""), relation, defined, key)
                 )
+                continue
+            for name, kind in columns.items():
+                if f"{schema}.{table.name}.{name}" not in there:
+                    target.execute(sql.SQL("alter table {} add column {} {}").format(relation, sql.Identifier(name), kind))
         for column in (*table.indexes, *table.happens_at):
-            target.execute(
-                sql.SQL("create index if not exists {} on {} ({})").format(
-                    sql.Identifier(f"{table.name}_{column}"), sql.Identifier("raw", table.name), sql.Identifier(column)
-                )
-            )
-    if any(table.name == ledger.TABLE for table in tables):
+            if f"raw.{table.name}_{column}" not in there:
+                index, relation = sql.Identifier(f"{table.name}_{column}"), sql.Identifier("raw", table.name)
+                target.execute(sql.SQL("create index if not exists {} on {} ({})").format(index, relation, sql.Identifier(column)))
+    wanted = {f"raw.{ledger.TABLE}.{column}" for column in ledger.COLUMNS} | {f"raw.{ledger.TABLE}_observed"}
+    if any(table.name == ledger.TABLE for table in tables) and not wanted <= there:
         ledger.prepare(target)
+
+
+def _relations_and_columns(target: psycopg.Connection) -> set[str]:
+    """`schema.relation` (indexes too) and `schema.relation.column` of what is there in `incoming` and `raw`."""
+    rows = target.execute(
+        """select c.relnamespace::regnamespace || '.' || c.relname || coalesce('.' || a.attname, '')
+           from pg_class c left join lateral (
+               select attname from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped union all select null) a on true
+           where c.relnamespace in ('incoming'::regnamespace, 'raw'::regnamespace)"""
+    )
+    return {row[0] for row in rows}
 
 
 def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Say) -> list[TableBooked]:
@@ -90,12 +102,7 @@ def _booked_as_of(connection: psycopg.Connection, run: warehouse.Run) -> datetim
 
 
 def _book_tables(
-    connection: psycopg.Connection,
-    tables: list[SourceTable],
-    run: warehouse.Run,
-    snapshot_at: datetime,
-    *,
-    is_tracked: bool,
+    connection: psycopg.Connection, tables: list[SourceTable], run: warehouse.Run, snapshot_at: datetime, *, is_tracked: bool
 ) -> list[TableBooked]:
     if is_tracked:
         touching.open_changes(connection, tables)
@@ -110,6 +117,7 @@ def _book_tables(
         count = _move_watermark(connection, table, run, snapshot_at)
         quarantine.release(connection, table)
         booked.append(TableBooked(table.name, count, changed[table.name]))
+    quarantine.refresh_gates(connection, run)
     return booked
 
 

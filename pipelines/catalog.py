@@ -16,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from pipelines.contract import SourceTable, load_tables
 from pipelines.models import Model, load_models
 from pipelines.problem import Problem
 from pipelines.settings import ROOT
@@ -25,27 +26,6 @@ TARGET_DIR = PROJECT_DIR / "target"
 MANIFEST_PATH = TARGET_DIR / "manifest.json"
 PARTIAL_PARSE_PATH = TARGET_DIR / "partial_parse.msgpack"
 _FINGERPRINT_PATH = TARGET_DIR / "fingerprint"
-
-
-@dataclass(frozen=True)
-class SourceTable:
-    """One table of the source contract. `columns` maps name to Postgres type, in the contract's order.
-
-    `watermark` moves when a row changes. `reread_days` and `reread_nightly_days` are read again by each run whatever the watermark says (None: the
-    settings' overlap). `happens_at` are the columns that say when a row counts, `indexes` those by which models look it up. `set_aside` maps a reason
-    to the SQL condition (row alias `r`) of rows that go to quarantine.
-    """
-
-    name: str
-    description: str
-    columns: Mapping[str, str]
-    key: tuple[str, ...]
-    watermark: str
-    reread_days: int | None
-    reread_nightly_days: int | None
-    happens_at: tuple[str, ...]
-    indexes: tuple[str, ...]
-    set_aside: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -90,7 +70,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything that the manifest says, by name; `models` parents first. `ledger` are the tables that booking writes beside the mirror, with their descriptions."""
+    """Everything that the manifest says, by name; `sources` and `models` parents first.
+
+    `ledger` are the tables that booking writes beside the mirror, with their descriptions.
+    """
 
     sources: Mapping[str, SourceTable]
     marts: Mapping[str, Mart]
@@ -151,25 +134,9 @@ def load_catalog(manifest: Mapping[str, Any] | None = None) -> Catalog:
     models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     marts = {node["name"]: _mart(node) for node in models if node["schema"] == "marts"}
     reports = {report.name: report for report in map(_report, manifest["exposures"].values())}
-    sources = {node["name"]: _source(node) for node in manifest["sources"].values() if node["source_name"] == "raw"}
+    sources = load_tables(node for node in manifest["sources"].values() if node["source_name"] == "raw")
     ledger = {node["name"]: node["description"] for node in manifest["sources"].values() if node["source_name"] == "ledger"}
     return Catalog(sources, marts, reports, load_models(manifest), ledger)
-
-
-def _source(node: Mapping[str, Any]) -> SourceTable:
-    meta = node["config"]["meta"]
-    return SourceTable(
-        name=node["name"],
-        description=node["description"],
-        columns={column["name"]: column["data_type"] for column in node["columns"].values()},
-        key=tuple(meta["key"]),
-        watermark=meta["watermark"],
-        reread_days=meta.get("reread_days"),
-        reread_nightly_days=meta.get("reread_nightly_days"),
-        happens_at=tuple(meta.get("happens_at", ())),
-        indexes=tuple(meta.get("indexes", ())),
-        set_aside=meta.get("set_aside", {}),
-    )
 
 
 def _mart(node: Mapping[str, Any]) -> Mart:

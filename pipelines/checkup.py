@@ -1,4 +1,4 @@
-"""All checks at once, for a person: dbt tests, both doors, the comparison with a full build, the source's indexes, the buckets.
+"""All checks at once, for a person: dbt tests, both doors, a full build to compare with, rows set aside, closed gates, the source's indexes, the buckets.
 
 Belongs here: running them outside a job and naming what they found. Does not: the rules themselves, or blocking anything.
 """
@@ -6,7 +6,7 @@ Belongs here: running them outside a job and naming what they found. Does not: t
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipelines import audit, catalog, comparison, ingest, nightly, warehouse
+from pipelines import audit, catalog, comparison, gates, ingest, nightly, warehouse
 from pipelines.dbt_runs import failing_keys, run_dbt
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -65,6 +65,7 @@ def run_checks(settings: Settings) -> list[CheckOutcome]:
     return [
         *outcomes,
         *_comparison_checks(settings, found),
+        *_gate_checks(settings),
         *_index_checks(settings, found.sources.values()),
         _bucket_check(Store(settings), "Reports are uploaded to this bucket."),
         _bucket_check(Store(settings, is_ledger=True), "Each night what the source forgets is saved to this bucket."),
@@ -96,6 +97,28 @@ def _comparison_checks(settings: Settings, found: catalog.Catalog) -> list[Check
             list(differences[model.name].samples) if model.name in differences else [],
         )
         for model in comparison.compared_models(found)
+    ]
+
+
+def _gate_checks(settings: Settings) -> list[CheckOutcome]:
+    with warehouse.connect(settings) as connection:
+        closed = gates.closed(connection)
+        rows = connection.execute("select table_name, row_key, reason from ops.quarantine order by last_seen_at desc, 1, 2, 3").fetchall()
+    held = "These creators keep their last good reports and get no new links until the cause is gone."
+    aside = "Rows that break a rule of the source count for nobody; each run reads them again and takes in those that are mended."
+    return [
+        CheckOutcome(
+            "ops.gates", "no_closed_gate", not closed, "error", held, len(closed), [f"{who}: {why}" for who, why in closed.items()]
+        ),
+        CheckOutcome(
+            "ops.quarantine",
+            "no_row_set_aside",
+            not rows,
+            "warn",
+            aside,
+            len(rows),
+            [f"{name} {key}: {why}" for name, key, why in rows[:10]],
+        ),
     ]
 
 

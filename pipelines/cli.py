@@ -278,7 +278,10 @@ def history(creator: str | None, limit: int) -> None:
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="The outcomes as a JSON array.")
 def check(as_json: bool) -> None:
-    """Run every check: dbt tests, the rules at both doors, a full build to compare with, the source's indexes, the buckets. Exit code 1 when an error-level one fails."""
+    """Run every check: dbt tests, both doors, a full build to compare with, rows set aside, closed gates, the source's indexes, the buckets.
+
+    Exit code 1 when an error-level one fails.
+    """
     from pipelines import checkup, console
 
     settings = _prepared()

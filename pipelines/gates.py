@@ -1,15 +1,29 @@
-"""Delivery gates that a failed check closes: the creators whom its rows name are held back, nobody else.
+"""Delivery gates: whose are closed and why, and those that a failed check closes: the creators whom its rows name are held back, nobody else.
 
-Belongs here: writing `ops.gates` for checks. Does not: rows set aside (quarantine), what a closed gate keeps from happening (publish, render).
+Belongs here: reading `ops.gates`, and writing it for checks. Does not: gates of creators with bad rows (quarantine), what a closed gate keeps from
+happening (publish, report_assets, links).
 """
 
 from collections.abc import Iterable, Mapping
+
+import psycopg
 
 from pipelines import warehouse
 from pipelines.settings import Settings
 
 REASON = "check failed: "
 """Reasons that this module writes begin so."""
+BAD_ROWS = "bad rows: "
+"""Reasons that quarantine writes begin so."""
+
+
+def closed(connection: psycopg.Connection) -> dict[str, str]:
+    """Creators whose gate is closed, with the reasons: they get no new files and no new links, and keep the last good report."""
+    return dict(
+        connection.execute(
+            "select creator_id::text, string_agg(reason, '; ' order by reason) from ops.gates group by creator_id"
+        ).fetchall()
+    )
 
 
 def hold_back(settings: Settings, run: warehouse.Run, found: Mapping[str, Iterable[str]]) -> int:

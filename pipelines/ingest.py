@@ -1,19 +1,21 @@
-"""Source to `incoming`: what changed since the watermarks, all tables from one snapshot. The only module that touches the source.
+"""Source to `incoming`: what changed since the watermarks, all tables from one snapshot. The only step that touches the source.
 
-Belongs here: the source contract, what is read, from when on. Does not: what becomes of the rows (booking), value rules (expectations).
+Belongs here: the source contract, what is read, from when on, in which order, and when the run stops. Does not: the statements that read (snapshot), what
+is bad (quarantine), what becomes of the rows (booking), value rules (expectations).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import psycopg
-from psycopg import sql
 
 from pipelines import booking, quarantine, warehouse
 from pipelines.catalog import SourceTable
 from pipelines.problem import Problem
 from pipelines.settings import Settings
+from pipelines.snapshot import Snapshot
 
 Say = Callable[[str], None]
 
@@ -23,7 +25,7 @@ _LARGE_ROWS = 10_000
 
 @dataclass(frozen=True)
 class TableRead:
-    """What one run read of one table: rows that changed, and how many of them were set aside."""
+    """What one run read of one table: rows that changed, and how many rows were set aside."""
 
     table: str
     read_count: int
@@ -31,53 +33,75 @@ class TableRead:
 
 
 def read_source(settings: Settings, tables: Iterable[SourceTable], run: warehouse.Run, *, is_nightly: bool, say: Say) -> list[TableRead]:
-    """Fill `incoming` with the rows changed since the watermarks, all tables from one repeatable-read snapshot.
+    """Fill `incoming` with the rows changed since the watermarks, all `tables` (parents first) from one repeatable-read snapshot.
 
-    The same database is read set-based, another one through COPY. Nothing in `raw` moves. A `Problem` names a missing table or column.
+    The same database is read set-based, another one through COPY. Nothing in `raw` moves. A `Problem` names a missing table or column, or a table with too
+    many bad rows (they are in ops.quarantine then).
     """
-    tables = list(tables)
+    named = {table.name: table for table in tables}
     with warehouse.connect(settings) as target:
-        booking.make_tables(target, tables)
+        booking.make_tables(target, list(named.values()))
         target.commit()
         target.execute("set transaction isolation level repeatable read")
-        if _is_same_database(settings):
-            return _read_all(settings, target, target, tables, run, is_nightly, say)
-        with warehouse.open_connection(settings.source_address, setting="SOURCE_URL") as source:
-            source.execute("set transaction isolation level repeatable read, read only")
-            return _read_all(settings, source, target, tables, run, is_nightly, say)
+        with _open_source(settings, target) as source:
+            snapshot, complete_through = _take_snapshot(settings, source, target, named, run)
+            reads, stop = _read_all(settings, snapshot, named, is_nightly, say)
+            if not stop:
+                target.execute(
+                    "insert into incoming.snapshot (started_at, complete_through, read_at) values (%s, %s, transaction_timestamp())",
+                    (snapshot.clock, complete_through),
+                )
+    if stop:
+        raise Problem(stop)
+    return reads
 
 
-def _is_same_database(settings: Settings) -> bool:
-    return warehouse.describe(settings.source_address) == warehouse.describe(settings.require_database_url().get_secret_value())
+@contextmanager
+def _open_source(settings: Settings, target: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    if warehouse.describe(settings.source_address) == warehouse.describe(settings.require_database_url().get_secret_value()):
+        yield target
+        return
+    with warehouse.open_connection(settings.source_address, setting="SOURCE_URL") as source:
+        source.execute("set transaction isolation level repeatable read, read only")
+        yield source
+
+
+def _take_snapshot(
+    settings: Settings, source: psycopg.Connection, target: psycopg.Connection, tables: Mapping[str, SourceTable], run: warehouse.Run
+) -> tuple[Snapshot, datetime]:
+    """The snapshot, and up to when the source is complete in it."""
+    _check_contract(source, settings.source_schema, list(tables.values()))
+    row = source.execute("select statement_timestamp(), case when pg_is_in_recovery() then pg_last_xact_replay_timestamp() end").fetchone()
+    assert row is not None  # a select without from always gives one row
+    target.execute("drop table if exists incoming.snapshot")
+    target.execute(
+        "create unlogged table incoming.snapshot (started_at timestamptz not null, complete_through timestamptz not null, read_at timestamptz not null)"
+    )
+    complete_through = min(moment for moment in (run.as_of, *row) if moment is not None) - timedelta(minutes=settings.late_commit_minutes)
+    return Snapshot(source, target, settings.source_schema, row[0]), complete_through
 
 
 def _read_all(
-    settings: Settings,
-    source: psycopg.Connection,
-    target: psycopg.Connection,
-    tables: list[SourceTable],
-    run: warehouse.Run,
-    is_nightly: bool,
-    say: Say,
-) -> list[TableRead]:
-    _check_contract(source, settings.source_schema, tables)
-    row = source.execute("select statement_timestamp(), case when pg_is_in_recovery() then pg_last_xact_replay_timestamp() end").fetchone()
-    assert row is not None  # a select without from always gives one row
-    complete_through = min(moment for moment in (run.as_of, *row) if moment is not None) - timedelta(minutes=settings.late_commit_minutes)
-    marks = dict(target.execute("select table_name, watermark from ops.watermarks").fetchall())
-    reads = []
-    for table in tables:
-        since = _since(settings, table, marks.get(table.name), is_nightly)
-        count = _read_table(source, target, settings.source_schema, table, since)
-        reads.append(TableRead(table.name, count, quarantine.set_aside(target, table)))
-        if count:
-            say(f"{table.name}: {count:,} rows changed")
-    target.execute(
-        "create unlogged table if not exists incoming.snapshot (started_at timestamptz not null, complete_through timestamptz not null, read_at timestamptz not null)"
-    )
-    target.execute("truncate incoming.snapshot")
-    target.execute("insert into incoming.snapshot values (%s, %s, transaction_timestamp())", (row[0], complete_through))
-    return reads
+    settings: Settings, snapshot: Snapshot, tables: Mapping[str, SourceTable], is_nightly: bool, say: Say
+) -> tuple[list[TableRead], str | None]:
+    """Read and judge all tables; with the reason to stop, when too many rows are bad."""
+    marks = dict(snapshot.target.execute("select table_name, watermark from ops.watermarks").fetchall())
+    counts = {}
+    for name, table in tables.items():
+        counts[name] = snapshot.read_changed(table, _since(settings, table, marks.get(name), is_nightly))
+        quarantine.read_again(snapshot, table)
+    for table in reversed(list(tables.values())):
+        quarantine.read_parents(snapshot, table, tables)
+    reads, stops = [], []
+    for name, table in tables.items():
+        judgement = quarantine.judge(snapshot, table, tables, counts[name])
+        reads.append(TableRead(name, counts[name], judgement.set_aside_count))
+        stops += [judgement.stop] if judgement.stop else []
+        if counts[name]:
+            say(f"{name}: {counts[name]:,} rows changed")
+    if not stops:
+        return reads, None
+    return reads, f"{'; '.join(stops[:3])}. Nothing was booked; see ops.quarantine, mend the source, then run again."
 
 
 def _check_contract(source: psycopg.Connection, schema: str, tables: list[SourceTable]) -> None:
@@ -110,32 +134,6 @@ def _since(settings: Settings, table: SourceTable, mark: datetime | None, is_nig
     if is_nightly:
         return mark - timedelta(days=max(settings.nightly_overlap_days, table.reread_nightly_days or 0))
     return mark - max(timedelta(hours=settings.overlap_hours), timedelta(days=table.reread_days or 0))
-
-
-def _moment(table: SourceTable, value: str) -> sql.Composable:
-    """`value` (SQL of a timestamptz) as the type of the table's watermark column: most of the source is UTC without a zone."""
-    return warehouse.trusted_sql(value if table.columns[table.watermark].endswith("with time zone") else f"({value} at time zone 'UTC')")
-
-
-def _read_table(source: psycopg.Connection, target: psycopg.Connection, schema: str, table: SourceTable, since: datetime | None) -> int:
-    columns = sql.SQL(", ").join(
-        sql.SQL("{}::{}").format(sql.Identifier(name), warehouse.trusted_sql(kind)) for name, kind in table.columns.items()
-    )
-    query = sql.SQL("select {} from {}").format(columns, sql.Identifier(schema, table.name))
-    if since is not None:
-        literal = sql.Literal(since.astimezone(UTC).isoformat()).as_string()
-        query += sql.SQL(" where {} >= {}").format(sql.Identifier(table.watermark), _moment(table, f"{literal}::timestamptz"))
-    incoming = sql.Identifier("incoming", table.name)
-    target.execute(sql.SQL("truncate {}").format(incoming))
-    if source is target:
-        return target.execute(sql.SQL("insert into {} {}").format(incoming, query)).rowcount
-    write = target.cursor()
-    give = sql.SQL("copy ({}) to stdout (format binary)").format(query)
-    take = sql.SQL("copy {} from stdin (format binary)").format(incoming)
-    with source.cursor().copy(give) as rows_out, write.copy(take) as rows_in:
-        for block in rows_out:
-            rows_in.write(block)
-    return write.rowcount
 
 
 def missing_indexes(settings: Settings, tables: Iterable[SourceTable]) -> list[str]:

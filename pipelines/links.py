@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from pipelines import export_log, publish, render, warehouse
+from pipelines import export_log, gates, publish, render, warehouse
 from pipelines.problem import Problem, UsageProblem
 from pipelines.settings import Settings
 from pipelines.store import Store
@@ -62,12 +62,19 @@ def mint(
     reports: Iterable[str] = (),
     formats: Iterable[str] = (),
 ) -> list[FileLink]:
-    """Links to the newest files of `creators` (ids or names; None: all), narrowed to `reports` and `formats` when given; each is noted in the log."""
+    """Links to the newest files of `creators` (ids or names; None: all), narrowed to `reports` and `formats` when given; each is noted in the log.
+
+    A creator with a closed gate gets no new link: a `Problem` for one that was named, passed over among all.
+    """
     store, wanted_reports, wanted_formats = Store(settings), set(reports), set(formats)
     links = []
     with warehouse.connect(settings, autocommit=True) as connection:
-        names = entitled(connection)
+        names, closed = entitled(connection), gates.closed(connection)
         for creator in [find_creator(names, wanted) for wanted in creators] if creators is not None else list(names):
+            if creator in closed and creators is not None:
+                raise Problem(f"no new link for {names[creator]!r}: the gate is closed ({closed[creator]}); links given before stay good.")
+            if creator in closed:
+                continue
             files = [
                 entry
                 for entry in export_log.latest_files(connection, creator).values()

@@ -59,7 +59,8 @@ comment on table ops.watermarks is 'Per source table: the newest change that is 
 create table if not exists ops.quarantine (
     table_name text not null, row_key text not null, reason text not null, creator_id text,
     first_seen_at timestamptz not null, last_seen_at timestamptz not null, primary key (table_name, row_key, reason));
-comment on table ops.quarantine is 'Source rows that were set aside, with the reason. A row that is healed is booked by the run that reads it next.';
+alter table ops.quarantine add column if not exists is_booked boolean not null default false;
+comment on table ops.quarantine is 'Source rows that were set aside, with the reason. Every run reads them again; a row that is healed is booked by that run. is_booked: whether a run went on without the row; a run that stops because of too many bad rows leaves false.';
 
 create table if not exists ops.gates (creator_id uuid not null, reason text not null, since timestamptz not null, primary key (creator_id, reason));
 comment on table ops.gates is 'Closed delivery gates: a creator with a row here keeps the last good report until the cause is gone.';

@@ -10,7 +10,7 @@ from datetime import date
 import dagster as dg
 from pydantic import Field
 
-from pipelines import export_log, publish, render, warehouse
+from pipelines import export_log, gates, publish, render, warehouse
 from pipelines.assets import numbers
 from pipelines.catalog import Catalog, Report
 from pipelines.creator_files import Order, Tally
@@ -74,10 +74,15 @@ def _render_edition(
                 _delivered_result(name, order.edition_on, [entry for entry in delivered if entry.report == name]) for name in order.reports
             )
             return
-        creators = choose_creators(render.entitled_creators(connection, as_of), chosen)
+        wanted = choose_creators(render.entitled_creators(connection, as_of), chosen)
+        closed = gates.closed(connection)
+    creators = [creator for creator in wanted if creator not in closed]
+    held = [f"creator {creator} keeps the last good report: {closed[creator]}" for creator in wanted if creator in closed]
+    for line in held[:20]:
+        context.log.warning(line)
     began = time.monotonic()
     tally = render.render_all(settings, catalog, order, creators, say=context.log.info, advance=_progress(context.log.info))
-    context.log.info(summarize(tally))
+    context.log.info(f"{summarize(tally)}; {len(held)} with a closed gate keep their last good report")
     for problem in tally.problems[:20]:
         context.log.error(problem)
     if tally.success_rate < SUCCESS_WANTED:
@@ -85,7 +90,7 @@ def _render_edition(
         raise Problem(
             f"{tally.creators['failed']} of {tally.creators.total()} creators failed, the rest have their files. First: {first}. Run again: only what is missing is done."
         )
-    counts = {f"creators_{state}": tally.creators[state] for state in ("done", "unchanged", "failed")}
+    counts = {f"creators_{state}": tally.creators[state] for state in ("done", "unchanged", "failed")} | {"creators_held": len(held)}
     counts |= {f"files_{event}": tally.files[event] for event in ("finished", "unchanged", "failed")}
     for name in order.reports:
         yield dg.MaterializeResult(

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import warehouse
+from pipelines.local import source
 from pipelines.local import world as embedded
 from pipelines.local.world import World
 from pipelines.settings import Settings
 from tests.guard import guard
 from tests.platform import Platform
+from tests.small_source import SmallSource
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,6 +68,23 @@ def settings(world: World, database_url: str, bucket: str, tmp_path: Path) -> Se
     """Settings on a fresh database and a fresh bucket (for the ledger too); nothing is read from `.env`."""
     values = world.environment() | {"database_url": database_url, "s3_bucket": bucket, "ledger_bucket": bucket}
     return Settings(_env_file=None, local_dir=tmp_path, **values)  # pyrefly: ignore
+
+
+@pytest.fixture(params=["same database", "another database"])
+def small_source(request: pytest.FixtureRequest, world: World, settings: Settings) -> Iterator[SmallSource]:
+    """An empty source without constraints, in the warehouse's database or in another one that is read through COPY."""
+    name = f"source_{uuid.uuid4().hex[:12]}"
+    if request.param == "another database":
+        other = Settings(_env_file=None, database_url=world.create_database(name)).database_url  # pyrefly: ignore
+        settings = settings.model_copy(update={"source_url": other})
+    warehouse.init_db(settings)
+    with warehouse.open_connection(settings.source_address) as connection:
+        source.build(connection, replica=True)
+        connection.commit()
+        connection.autocommit = True
+        yield SmallSource(settings, connection)
+    if request.param == "another database":
+        world.drop_database(name)
 
 
 @pytest.fixture(scope="module")
