@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,8 +25,9 @@ TABLES = ["creator_overview", "daily_activity", "video_analytics", "student_enga
 
 @pytest.fixture(scope="module")
 def as_of(platform: Platform) -> datetime:
-    """A small platform that one hourly run has published; the instant of that run."""
-    platform.succeed("load", "demo", "--creators", "10", "--students", "400", "--days", "60", "--seed", "11")
+    """A small platform that one hourly run has published, hours behind real time so that it can live on; the instant of that run."""
+    newest = (datetime.now(UTC) - timedelta(hours=8)).isoformat()
+    platform.succeed("load", "demo", "--creators", "10", "--students", "400", "--days", "60", "--seed", "11", "--as-of", newest)
     platform.succeed("run", "hourly")
     return platform.fetch("select max(as_of) from analytics.published")[0][0]
 
