@@ -45,7 +45,11 @@ def tick(connection: psycopg.Connection, hours: int, say: Callable[[str], None])
             connection.commit()
             total.update(changes)
             if hour % 24 == 0 or hour == hours:
-                ahead = " (ahead of real time: runs set rows aside that lie more than an hour ahead, until then)" if now > datetime.now(UTC).replace(tzinfo=None) else ""
+                ahead = (
+                    " (ahead of real time: runs set rows aside that lie more than an hour ahead, until then)"
+                    if now > datetime.now(UTC).replace(tzinfo=None)
+                    else ""
+                )
                 say(f"hour {hour} of {hours}: the platform's clock stands at {now:%Y-%m-%d %H:%M} UTC{ahead}; {total.total():,} changes")
     except BaseException:
         connection.rollback()
