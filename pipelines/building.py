@@ -1,18 +1,21 @@
-"""Building and testing the models of a run: whole where code or contract changed, else by touched keys.
+"""Building and testing the models of a run: whole where code or contract changed (by dbt), else by touched keys (pieces).
 
-Belongs here: which models dbt runs and how, their versions, gate tests and what a failed one means. Does not: calling dbt (dbt_runs), Dagster (transform).
+Belongs here: which models are built and how, their versions, gate tests and what a failed one means. Does not: calling dbt (dbt_runs), Dagster (transform).
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from pipelines import gates, models, touching, warehouse
+import psycopg
+
+from pipelines import compiled, gates, models, pieces, published_tables, touching, warehouse
 from pipelines.catalog import Catalog
 from pipelines.dbt_runs import NodeResult, failing_creators, run_dbt
 from pipelines.settings import Settings
 
-_PARALLEL, _IN_ORDER = "4", "1"
-"""dbt threads. By pieces, models write touched keys of each other: in order they cannot wait for one another in a circle."""
+_THREADS = "4"
+"""Models that dbt builds whole at the same time."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,6 @@ class Plan:
 
     whole: frozenset[str]
     pieces: frozenset[str]
-
-    @property
-    def names(self) -> list[str]:
-        """All models that dbt runs."""
-        return sorted(self.whole | self.pieces)
 
 
 def plan_build(settings: Settings, catalog: Catalog) -> Plan:
@@ -50,23 +48,29 @@ def build(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Call
     """Bring all models up to date; one result per model that dbt ran. A failed model is a result, its successors are skipped."""
     plan = plan_build(settings, catalog)
     mark(settings, run, "building")
-    results: list[NodeResult] = []
-    if plan.names:
-        with warehouse.owned_transaction(settings, run) as connection:
-            connection.execute("delete from ops.models where model_name = any(%s)", (sorted(plan.whole),))
-        threads = _IN_ORDER if plan.pieces else _PARALLEL
-        seeds = [name for name in plan.names if catalog.models[name].kind == "seed"]
-        if seeds:
-            results += run_dbt(settings, ["seed", "--select", *seeds], variables={})
-        rest = [name for name in plan.names if name not in seeds]
-        if rest:
-            command = ["run", "--select", *rest, "--threads", threads]
-            results += run_dbt(settings, command, variables={"whole": sorted(plan.whole)})
-        _note_versions(settings, catalog, run, [result.name for result in results if result.is_good and result.name in plan.whole])
+    with warehouse.owned_transaction(settings, run) as connection:
+        connection.execute("delete from ops.models where model_name = any(%s)", (sorted(plan.whole),))
+    results = _build_pieces(settings, catalog, run, plan) if plan.pieces else []
+    if all(result.is_good for result in results):  # what is built whole rests on pieces at most, never the other way round
+        results += _build_whole(settings, catalog, plan)
+    _note_versions(settings, catalog, run, [result.name for result in results if result.is_good and result.name in plan.whole])
     say(f"built {len(plan.whole)} models whole, {len(plan.pieces)} by touched keys")
     if all(result.is_good for result in results):
         mark(settings, run, "built")
     return results
+
+
+def _build_pieces(settings: Settings, catalog: Catalog, run: warehouse.Run, plan: Plan) -> list[NodeResult]:
+    queries = compiled.narrowed(settings, catalog)
+    followers = [model for model in catalog.models.values() if model.touch_key and model.name not in plan.whole]
+    return pieces.bring_up(settings, run, [model for model in followers if model.name in plan.pieces], queries, followers)
+
+
+def _build_whole(settings: Settings, catalog: Catalog, plan: Plan) -> list[NodeResult]:
+    seeds = sorted(name for name in plan.whole if catalog.models[name].kind == "seed")
+    results = run_dbt(settings, ["seed", "--select", *seeds], {}) if seeds else []
+    rest = sorted(plan.whole.difference(seeds))
+    return results + (run_dbt(settings, ["run", "--select", *rest, "--threads", _THREADS], {}) if rest else [])
 
 
 def rebuild(
@@ -93,17 +97,40 @@ def _note_versions(settings: Settings, catalog: Catalog, run: warehouse.Run, nam
         )
 
 
-def test(settings: Settings, run: warehouse.Run, *, is_nightly: bool) -> list[NodeResult]:
+def test(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly: bool) -> list[NodeResult]:
     """Run the gate tests on what is about to be published (nightly: all data tests on everything). Creators whom a failed one names are held back."""
     with warehouse.connect(settings) as connection:
         whole = [row[0] for row in connection.execute("select model_name from ops.models where not is_published order by 1")]
         is_idle = not whole and not touching.touched_counts(connection)
     if is_idle and not is_nightly:
         return []
-    selection = [] if is_nightly else ["--select", "tag:gate"]
-    variables = {} if is_nightly else {"whole": whole}
-    results = run_dbt(settings, ["test", "--exclude-resource-type", "unit_test", *selection], variables)
+    if whole:
+        published_tables.make(settings, catalog.marts.values())  # tests compare with what is published
+    if whole or is_nightly:
+        selection = [] if is_nightly else ["--select", "tag:gate"]
+        variables = {} if is_nightly else {"is_narrowed": True, "whole": whole}
+        results = run_dbt(settings, ["test", "--exclude-resource-type", "unit_test", *selection], variables)
+    else:
+        results = _test_pieces(settings, catalog)
     _hold_back(settings, run, results)
+    return results
+
+
+def _test_pieces(settings: Settings, catalog: Catalog) -> list[NodeResult]:
+    """The gate tests on touched keys: each selects the rows that break it."""
+    queries, results = compiled.narrowed(settings, catalog), []
+    with warehouse.connect(settings, autocommit=True) as connection:
+        for test in catalog.gate_tests.values():
+            query, began = queries[test.name], time.perf_counter()
+            try:
+                row = connection.execute(warehouse.trusted_sql(f"select count(*) from ({query}) as failing")).fetchone()
+            except psycopg.Error as error:
+                status, count, message = "error", None, warehouse.explain(error)
+            else:
+                count = row[0] if row else 0
+                status, message = ("fail", f"got {count} results, wanted 0") if count else ("pass", "")
+            seconds = round(time.perf_counter() - began, 3)
+            results.append(NodeResult(test.unique_id, test.name, "test", status, seconds, None, count, message, query))
     return results
 
 

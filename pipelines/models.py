@@ -6,7 +6,7 @@ Does not: running dbt (building), writing ops.touched (touching).
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,32 +22,94 @@ class Model:
     """A seed, view or table of the dbt project.
 
     `touch_key` names the one or two columns by which a table is computed piece by piece (empty: always whole). `touched_by` maps a source table, an upstream
-    model, `time` or `midnight` to the SQL that gives the touched keys. `version` is a digest of its code, its contract and everything above it.
-    `columns` maps name to Postgres type. `is_kept` says that the rows are primary data and how a row that comes again is taken, `saved_by` names the column
-    by whose day they are saved to the ledger's bucket (see the materialization `pieces`).
+    model, `time` or `midnight` to the SQL that gives the touched keys. `version` is a digest of its code, its contract and everything above it. `parents` are
+    what its SQL reads, `ancestors` those and theirs. `columns` maps name to Postgres type.
+
+    `is_kept` says that the rows are primary data and how a row that comes again is taken: `newest` takes it as it is, `greatest` the greater of old and new
+    in each column, so that a number never falls. `settles_by` is the column that holds the instant of the run that wrote a kept row: a run that comes again
+    for that instant may take the row back. `saved_by` is the column by whose day the rows are saved to the ledger's bucket.
     """
 
     name: str
+    unique_id: str
     kind: str
     schema: str
     touch_key: tuple[str, ...]
     touched_by: Mapping[str, str]
     version: str
     parents: tuple[str, ...]
+    ancestors: frozenset[str]
     columns: Mapping[str, str]
     grain: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
     is_kept: str | None = None
+    settles_by: str | None = None
     saved_by: str | None = None
+
+    @property
+    def key_part(self) -> str | None:
+        """The column of pg_temp.keys (see pieces) that holds the second column of the touch key; None without one."""
+        if len(self.touch_key) < 2:
+            return None
+        return "key_on" if self.columns[self.touch_key[1]] == "date" else "key_text"
+
+
+@dataclass(frozen=True)
+class GateTest:
+    """A dbt test that runs before each publish, on the rows that are about to be published; `version` as for a model."""
+
+    name: str
+    unique_id: str
+    version: str
 
 
 def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
     """All seeds and models by name, parents first."""
-    nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in {"model", "seed"}}
+    nodes, version = _models_and_seeds(manifest), _versions(manifest)
+    found: dict[str, Model] = {}
+    for unique_id in sorted(nodes, key=lambda name: (_depth(nodes, name), name)):
+        node = nodes[unique_id]
+        meta = node["config"]["meta"]
+        parents = tuple(nodes[parent]["name"] for parent in node["depends_on"].get("nodes", []) if parent in nodes)
+        kind = "seed" if node["resource_type"] == "seed" else node["config"]["materialized"]
+        found[node["name"]] = Model(
+            node["name"],
+            unique_id,
+            kind,
+            node["schema"],
+            tuple(meta.get("touch_key", ())),
+            meta.get("touched_by", {}),
+            version(unique_id),
+            parents,
+            frozenset({*parents, *(name for parent in parents for name in found[parent].ancestors)}),
+            {name: column["data_type"] for name, column in node["columns"].items()},
+            tuple(meta.get("grain", ())),
+            tuple(tuple(index["columns"]) for index in node["config"].get("indexes") or ()),
+            meta.get("is_kept"),
+            meta.get("settles_by"),
+            meta.get("saved_by"),
+        )
+    return found
+
+
+def load_gate_tests(manifest: Mapping[str, Any]) -> dict[str, GateTest]:
+    """All tests tagged `gate`, by name."""
+    version = _versions(manifest)
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test" and "gate" in node["tags"]]
+    return {node["name"]: GateTest(node["name"], node["unique_id"], version(node["unique_id"])) for node in tests}
+
+
+def _models_and_seeds(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in {"model", "seed"}}
+
+
+def _versions(manifest: Mapping[str, Any]) -> Callable[[str], str]:
+    """A function from a node's unique id to the digest of its code, its contract and everything above it."""
+    nodes = _models_and_seeds(manifest)
 
     @cache
     def version(unique_id: str) -> str:
-        node = nodes[unique_id]
+        node = manifest["nodes"][unique_id]
         columns = {name: column["data_type"] for name, column in node["columns"].items()}
         meta = {name: node["config"]["meta"].get(name) for name in ("grain", "touch_key")}
         own = [
@@ -61,27 +123,7 @@ def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
         above = [version(parent) for parent in sorted(node["depends_on"].get("nodes", [])) if parent in nodes]
         return hashlib.sha256(json.dumps([own, above], sort_keys=True).encode()).hexdigest()[:16]
 
-    found: dict[str, Model] = {}
-    for unique_id in sorted(nodes, key=lambda name: (_depth(nodes, name), name)):
-        node = nodes[unique_id]
-        meta = node["config"]["meta"]
-        parents = tuple(nodes[parent]["name"] for parent in node["depends_on"].get("nodes", []) if parent in nodes)
-        kind = "seed" if node["resource_type"] == "seed" else node["config"]["materialized"]
-        found[node["name"]] = Model(
-            node["name"],
-            kind,
-            node["schema"],
-            tuple(meta.get("touch_key", ())),
-            meta.get("touched_by", {}),
-            version(unique_id),
-            parents,
-            {name: column["data_type"] for name, column in node["columns"].items()},
-            tuple(meta.get("grain", ())),
-            tuple(tuple(index["columns"]) for index in node["config"].get("indexes") or ()),
-            meta.get("is_kept"),
-            meta.get("saved_by"),
-        )
-    return found
+    return version
 
 
 def _depth(nodes: Mapping[str, Any], unique_id: str) -> int:

@@ -87,9 +87,11 @@ comment on table ops.days_being_saved is 'Days that a save has taken on and not 
 create table if not exists ops.last_save (
     is_only boolean primary key default true check (is_only), save_id text not null, earlier_save_id text);
 comment on table ops.last_save is 'The save that wrote the index in the ledger''s bucket. While one runs, earlier_save_id is the one before it: the index is of either.';
+create table if not exists ops.compiled (name text primary key, version text not null, query text not null);
+comment on table ops.compiled is 'SQL of models and gate tests, narrowed to touched keys, as dbt compiled it for this version of their code.';
 
 -- The instant that the run computes for. A setting of the session wins, so that tables can be computed again for another instant.
-create or replace function ops.as_of() returns timestamptz language plpgsql stable as $$
+create or replace function ops.as_of() returns timestamptz language plpgsql stable parallel safe as $$
 declare
     found timestamptz := coalesce(nullif(current_setting('ops.as_of', true), '')::timestamptz, (select as_of from ops.current_run));
 begin
@@ -110,6 +112,7 @@ create table if not exists raw.watch_gains (
     primary key (student_id, video_id, booked_no));
 comment on table raw.watch_gains is 'The ledger: append-only, one row per change of a progress row that a run saw; gains minus resets add up to the newest totals.';
 create index if not exists watch_gains_video on raw.watch_gains (video_id, observed_at);
+create index if not exists watch_gains_student on raw.watch_gains (student_id, observed_at);
 create index if not exists watch_gains_observed on raw.watch_gains (observed_at);
 
 create table if not exists raw.ledger_opening (is_only boolean primary key default true check (is_only), opened_as_of timestamptz not null);
@@ -131,7 +134,7 @@ select
     creator_id, timezone, valid_from,
     coalesce(lead(valid_from) over (partition by creator_id order by valid_from), 'infinity') as valid_until
 from raw.creator_zones;
-create or replace function ops.today_on(of_creator uuid, at timestamptz) returns date language sql stable as $$
+create or replace function ops.today_on(of_creator uuid, at timestamptz) returns date language sql stable parallel safe as $$
     -- The last day of an earlier zone counts too: after a move to the west the calendar does not go back.
     select max(((least(at, valid_until - interval '1 microsecond')) at time zone timezone)::date) from ops.zones where creator_id = of_creator and valid_from <= at
 $$;

@@ -1,7 +1,7 @@
 """What a run has to compute: the keys that changed rows, thresholds and local midnights touch, written to `ops.touched` with the booking.
 
 Belongs here: the rows that changed (`pg_temp.changed_<table>`), rows that are due, and the edges of each model's yml that start at them.
-Does not: edges from model to model (they are followed by dbt, in the transaction that writes the model), what a key's rows are (dbt).
+Does not: when edges from model to model are followed (pieces), what a key's rows are (dbt).
 
 An edge is a select over `changed` (columns of raw.<table> and `op`: insert, update (new version), old (version before), delete, due), which gives the touch
 key of the model. `midnights` has (creator_id, was_on, today_on) of creators whose local day moved on, `period` one row (since, as_of).
@@ -18,6 +18,9 @@ from pipelines.models import BY_TIME, Model
 from pipelines.warehouse import trusted_sql
 
 LEDGER = "watch_gains"
+
+_WORTH_ANALYZING = 1000
+"""So many new keys make the planner's picture of ops.touched stale."""
 
 _PERIOD = "create temp table period on commit drop as select {since}::timestamptz as since, {as_of}::timestamptz as as_of"
 _MIDNIGHTS = """
@@ -93,16 +96,24 @@ def _changed(name: str) -> sql.Identifier:
     return sql.Identifier("pg_temp", f"changed_{name}")
 
 
-def _follow(connection: psycopg.Connection, model: Model, edge: str, changed: sql.Identifier | None) -> None:
+def _follow(connection: psycopg.Connection, model: Model, edge: str, changed: sql.Identifier | None) -> int:
     rows = sql.SQL("with changed as (select * from {}) ").format(changed) if changed else sql.SQL("")
     part = "coalesce(part::text, '')" if len(model.touch_key) == 2 else "''"
+    # In order: two models that touch the same keys at the same time then wait for one another, never in a circle.
     alias = "keys (id, part)" if len(model.touch_key) == 2 else "keys (id)"
-    connection.execute(
+    return connection.execute(
         rows
-        + sql.SQL("insert into ops.touched select distinct {}, id, {} from ({}) as {} where id is not null on conflict do nothing").format(
-            model.name, trusted_sql(part), trusted_sql(edge), trusted_sql(alias)
-        )
-    )
+        + sql.SQL(
+            "insert into ops.touched select distinct {}, id, {} from ({}) as {} where id is not null order by 2, 3 on conflict do nothing"
+        ).format(model.name, trusted_sql(part), trusted_sql(edge), trusted_sql(alias))
+    ).rowcount
+
+
+def follow_model(connection: psycopg.Connection, name: str, followers: Iterable[Model]) -> None:
+    """Follow the edges of `followers` from rows of the model `name` that differ (`pg_temp.changed`), in the transaction that writes them."""
+    count = sum(_follow(connection, follower, follower.touched_by[name], sql.Identifier("pg_temp", "changed")) for follower in followers)
+    if count > _WORTH_ANALYZING:
+        connection.execute("analyze ops.touched")
 
 
 def forget(connection: psycopg.Connection, names: Iterable[str]) -> None:

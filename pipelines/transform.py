@@ -64,7 +64,7 @@ def build_assets(settings: Settings, manifest: Mapping[str, Any], catalog: Catal
             else:
                 results = building.build(settings, catalog, run, say=context.log.info)
             built_well = all(result.is_good for result in results)
-            tests = building.test(settings, run, is_nightly=is_nightly) if built_well else []
+            tests = building.test(settings, catalog, run, is_nightly=is_nightly) if built_well else []
             stopping = building.stoppers(settings, [*results, *tests])
         yield from _events(settings, catalog, context, [*results, *tests], run.as_of)
         if stopping:

@@ -146,11 +146,18 @@ def _wait_for_lock(connection: psycopg.Connection, patience: timedelta, say: Cal
 @contextmanager
 def owned_transaction(settings: Settings, run: Run) -> Iterator[psycopg.Connection]:
     """A transaction that holds the row of `ops.current_run` and exists only while that row is `run`'s."""
-    with connect(settings) as connection:
-        row = connection.execute("select run_id from ops.current_run for update").fetchone()
+    with connect(settings) as connection, owned(connection, run):
+        yield connection
+
+
+@contextmanager
+def owned(connection: psycopg.Connection, run: Run) -> Iterator[None]:
+    """The same as a transaction of a connection that is open already."""
+    with connection.transaction():
+        row = connection.execute("select run_id from ops.current_run for share").fetchone()
         if row is None or row[0] != run.run_id:
             raise Problem(f"run {run.run_id[:8]} lost its turn to run {row[0][:8] if row else '?'}; nothing was written. Start it again.")
-        yield connection
+        yield
 
 
 def current_hour() -> datetime:

@@ -1,10 +1,5 @@
 """Each `touched_by` edge is needed: dropped, the tables differ from what the oracle says on a platform made for it."""
 
-from pathlib import Path
-
-import pytest
-
-from pipelines import dbt_runs
 from pipelines.catalog import load_catalog
 from pipelines.local.world import World
 from tests.oracle.batches import play
@@ -17,14 +12,13 @@ def test_each_edge_has_a_platform_that_needs_it() -> None:
     assert set(all_edges(load_catalog())) == NEEDS.keys() | UNREACHED
 
 
-def test_each_edge_that_is_dropped_is_caught(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_edge_that_is_dropped_is_caught(world: World) -> None:
     """Of two platforms with the same events the first one lacks the edge."""
     platforms = [BEFORE + NEEDS[edge] for edge in NEEDS for _ in range(2)]
     lacking = {edge: 2 * number for number, edge in enumerate(NEEDS)}
     with warm_database(world) as warm:
         dropped = {edge: Place(number, SCHEDULE).creator_id for edge, number in lacking.items()}
-        warm.catalog, parsed = drop_edges(warm.catalog, dropped, tmp_path)
-        monkeypatch.setattr(dbt_runs, "PARTIAL_PARSE_PATH", parsed)
+        warm.catalog = drop_edges(warm.catalog, dropped)
         differences = [difference for step in play(warm, SCHEDULE, platforms, is_tested=False) for difference in step.differences]
     wrong = {difference.platform for difference in differences}
     assert {f"{model} <- {cause}" for (model, cause), number in lacking.items() if number not in wrong} == set(), (

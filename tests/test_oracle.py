@@ -58,8 +58,7 @@ def test_built_in_steps_equals_built_in_full(played: Played) -> None:
 
 def test_a_run_repeated_on_the_same_snapshot_writes_no_row(played: Played) -> None:
     before = row_versions(played.warm)
-    last = played.last.snapshot
-    published = played.warm.run(last.as_of, is_nightly=last.is_nightly)
+    published = played.warm.run(played.last.snapshot.as_of, is_nightly=played.last.snapshot.is_nightly)
     assert [
         (table.table, table.written_count, table.removed_count) for table in published if table.written_count or table.removed_count
     ] == []

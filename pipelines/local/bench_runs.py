@@ -59,7 +59,7 @@ def hour(settings: Settings, catalog: Catalog, as_of: datetime) -> Hour:
             "read": lambda: ingest.read_source(settings, catalog.sources.values(), run, is_nightly=False, say=_silent),
             "book": lambda: booking.book(settings, catalog, run, say=_silent),
             "models": lambda: building.build(settings, catalog, run, say=_silent),
-            "tests": lambda: building.test(settings, run, is_nightly=False),
+            "tests": lambda: building.test(settings, catalog, run, is_nightly=False),
             "publish": lambda: _publish(settings, catalog, run),
         }  # fmt: skip
         done: dict[str, Any] = {}

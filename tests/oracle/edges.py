@@ -7,10 +7,9 @@ An edge is dropped for the keys of one creator only: so all edges are tried side
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from uuid import UUID
 
-from pipelines.catalog import PARTIAL_PARSE_PATH, Catalog
+from pipelines.catalog import Catalog
 from tests.oracle.doings import MOVES, Attempt, Rate, Regrade, Say, Submit, Watch
 from tests.oracle.events import (
     AddCourse,
@@ -74,31 +73,39 @@ _SWITCH = (SwitchCourse(1, _NOW, 0, False),)
 NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("int_chat_days", "int_messages_answered"): _ASK,
     ("int_messages_answered", "chat_messages"): _ASK,
-    ("int_student_days", "watch_gains"): _WATCH,
+    ("int_active_before", "midnight"): (Submit(0, _ago(29), 1, 0, "submitted", _ago(29)),),
+    ("int_active_before", "int_student_days"): (Submit(1, _NOW, 0, 0, "submitted", _ago(40)),),
+    ("int_active_before", "int_students_tiered"): (_seen(0, _ago(40), 1), _seen(1, _NOW, 1)),
+    ("int_quiz_results", "quizzes"): (AddTasks(1, _NOW, 1, 0),),
+    ("int_quiz_results", "quiz_attempts"): _TRY,
     ("int_student_days", "quiz_attempts"): _TRY,
     ("int_student_days", "chat_messages"): _ASK,
     ("int_student_days", "project_submissions"): (Submit(1, _NOW, 1, 0, "submitted", _NOW),),
     ("int_student_days", "students"): _JOIN,
+    ("int_student_totals", "int_student_days"): _ASK,
+    ("int_student_totals", "quiz_attempts"): (Attempt(0, _ago(2), 1, 0, 80, True), Regrade(1, _NOW, 1, 80, False)),
     ("int_student_progress", "watch_gains"): _WATCH,
     ("int_student_progress", "videos"): (AddVideos(1, _NOW, 1, 0, "One more", None, 100, True),),
     ("int_student_progress", "courses"): _SWITCH,
     ("int_students_tiered", "students"): _RENAME,
     ("int_students_tiered", "int_student_progress"): _SWITCH,
-    ("int_students_tiered", "int_student_days"): _ASK,
-    ("int_students_tiered", "quiz_attempts"): (Attempt(0, _ago(2), 1, 0, 80, True), Regrade(1, _NOW, 1, 80, False)),
+    ("int_students_tiered", "int_student_totals"): _ASK,
+    ("int_students_tiered", "int_watch_days"): (_watch(1, _NOW, student=1, seconds=0, completion=0),),
     ("int_students_tiered", "time"): (_seen(0, When(days=6, minutes=300), 1),),
     ("int_video_days", "watch_gains"): _WATCH,
+    ("int_watch_days", "watch_gains"): _WATCH,
     ("int_video_progress", "watch_gains"): _WATCH,
     ("int_video_progress", "videos"): (ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True),),
     ("creator_overview", "creators"): (ChangePlan(1, _NOW, "Renamed", "pro", None),),
-    ("creator_overview", "quizzes"): (AddTasks(1, _NOW, 1, 0),),
-    ("creator_overview", "quiz_attempts"): (Regrade(1, _NOW, 0, 60, False),),
+    ("creator_overview", "quizzes"): (AddTasks(0, When(minutes=-30), 1, 0),),
+    ("creator_overview", "int_quiz_results"): (Regrade(1, _NOW, 0, 60, False),),
+    ("creator_overview", "int_active_before"): (Submit(1, _NOW, 0, 0, "submitted", _ago(40)),),
     ("creator_overview", "midnight"): (),
     ("creator_overview", "int_students_tiered"): (_seen(0, _ago(8), 1), _seen(1, _NOW, 1)),
-    ("creator_overview", "int_student_days"): (Submit(1, _NOW, 0, 0, "submitted", _ago(40)),),
     ("creator_overview", "int_video_progress"): (ChangeVideo(1, _NOW, 0, 0, "Video", None, 200, True),),
     ("creator_overview", "int_chat_days"): (Rate(1, _NOW, 1, "positive"),),
     ("daily_activity", "int_student_days"): _TRY,
+    ("daily_activity", "int_watch_days"): _WATCH,
     ("daily_activity", "creators"): (Found(0, When(minutes=-30), "Company", "pro"),),
     ("daily_activity", "midnight"): (),
     ("student_engagement_tiers", "int_students_tiered"): _RENAME,
@@ -122,14 +129,19 @@ UNREACHED: frozenset[Edge] = frozenset(
         ("int_student_days", "projects"),
         ("int_student_progress", "students"),
         ("int_video_progress", "students"),
+        ("int_student_totals", "quizzes"),
+        ("int_student_totals", "students"),
+        ("int_active_before", "int_watch_days"),
+        ("int_quiz_results", "students"),
     }
 )
-"""Edges that only rows take which leave the mirror, or whose owner changes: who waits for a row is booked with it."""
+"""Edges that only rows take which leave the mirror, whose owner changes, or which are so old that a night finds them: who waits for a row is booked with it."""
 
 _OWNED = {
     "creator_id": "'{}'",
     "student_id": "select id from raw.students where creator_id = '{}'",
     "video_id": "select id from raw.videos where creator_id = '{}'",
+    "quiz_id": "select id from raw.quizzes where creator_id = '{}'",
     "session_id": "select id from raw.chat_sessions where creator_id = '{}'",
 }
 
@@ -144,19 +156,12 @@ def _without(sql: str, touch_key: tuple[str, ...], creator_id: UUID) -> str:
     return f"select {columns} from ({sql}) as e ({columns}) where id not in ({_OWNED[touch_key[0]].format(creator_id)})"
 
 
-def drop_edges(catalog: Catalog, dropped: Mapping[Edge, UUID], folder: Path) -> tuple[Catalog, Path]:
-    """The catalogue with each of these edges dropped for the keys of one creator, and dbt's parsed project (a file in `folder`) with the same edges dropped."""
-    from dbt.contracts.graph.manifest import Manifest
-    from dbt.parser.manifest import extended_mashumaro_encoder
-
+def drop_edges(catalog: Catalog, dropped: Mapping[Edge, UUID]) -> Catalog:
+    """The catalogue with each of these edges dropped for the keys of one creator."""
     models = dict(catalog.models)
-    manifest = Manifest.from_msgpack(PARTIAL_PARSE_PATH.read_bytes())
-    nodes = {node.name: node for node in manifest.nodes.values() if node.resource_type == "model"}
     for (name, cause), creator_id in dropped.items():
         model = models[name]
-        weaker = _without(model.touched_by[cause], model.touch_key, creator_id)
-        models[name] = replace(model, touched_by={**model.touched_by, cause: weaker})
-        nodes[name].config.meta["touched_by"][cause] = weaker
-    path = folder / "partial_parse.msgpack"
-    path.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
-    return replace(catalog, models=models), path
+        models[name] = replace(
+            model, touched_by={**model.touched_by, cause: _without(model.touched_by[cause], model.touch_key, creator_id)}
+        )
+    return replace(catalog, models=models)

@@ -76,7 +76,7 @@ class Warm:
             after("book")
             built = building.build(self.settings, self.catalog, run, say=silent)
             after("build")
-            tested = building.test(self.settings, run, is_nightly=is_nightly) if is_tested else []
+            tested = building.test(self.settings, self.catalog, run, is_nightly=is_nightly) if is_tested else []
             after("test")
             bad = [f"{result.name}: {result.status} {result.message}" for result in [*built, *tested] if result.status not in GOOD]
             assert not bad, "\n".join(bad)

@@ -24,6 +24,13 @@ courses as (
     inner join {{ ref('stg_videos') }} as videos on courses.course_id = videos.course_id and courses.creator_id = videos.creator_id
     where courses.is_active and courses.created_at <= {{ as_of() }} and videos.created_at <= {{ as_of() }}
     group by courses.course_id
+),
+
+-- Few of them: so the courses are looked up by few rows.
+completed as (
+    select distinct by_course.student_id
+    from by_course
+    inner join courses on by_course.course_id = courses.course_id and by_course.completed_video_count = courses.video_count
 )
 
 select
@@ -32,7 +39,7 @@ select
     sum(by_course.completion_percentage_sum)::bigint as completion_percentage_sum,
     sum(by_course.watch_seconds)::bigint as watch_seconds,
     sum(by_course.completed_video_count)::integer as completed_video_count,
-    coalesce(bool_or(by_course.completed_video_count = courses.video_count), false) as has_completed_course
+    bool_or(completed.student_id is not null) as has_completed_course
 from by_course
-left join courses on by_course.course_id = courses.course_id
+left join completed on by_course.student_id = completed.student_id
 group by by_course.student_id

@@ -7,31 +7,37 @@ zones as (
     select * from {{ ref('stg_creator_zones') }}
 ),
 
-days as (
-    select
-        student_id,
-        max(last_activity_at) as last_activity_at,
-        sum(quiz_attempt_count)::integer as quiz_attempt_count,
-        sum(message_count)::integer as message_count
-    from {{ ref('int_student_days') }}
+totals as (
+    select * from {{ ref('int_student_totals') }}
     where {{ touched('student_id') }}
-    group by student_id
-),
-
-passes as (
-    select
-        attempts.student_id,
-        count(distinct attempts.quiz_id)::integer as quiz_passed_count
-    from {{ ref('stg_quiz_attempts') }} as attempts
-    inner join {{ ref('stg_quizzes') }} as quizzes on attempts.quiz_id = quizzes.quiz_id
-    inner join students on attempts.student_id = students.student_id and quizzes.creator_id = students.creator_id
-    where attempts.is_passed and attempts.completed_at <= {{ as_of() }} and {{ touched('attempts.student_id') }}
-    group by attempts.student_id
 ),
 
 progress as (
     select * from {{ ref('int_student_progress') }}
     where {{ touched('student_id') }}
+),
+
+-- The newest instant is on one of the three newest days: no two zones lie more than 26 hours apart.
+newest_days as (
+    select
+        students.student_id,
+        days.last_watched_at
+    from students
+    cross join lateral (
+        select all_days.last_watched_at
+        from {{ ref('int_watch_days') }} as all_days
+        where all_days.student_id = students.student_id
+        order by all_days.activity_on desc
+        limit 3
+    ) as days
+),
+
+watching as (
+    select
+        student_id,
+        max(last_watched_at) as last_watched_at
+    from newest_days
+    group by student_id
 ),
 
 rules as (
@@ -56,20 +62,20 @@ measured as (
         students.membership_status,
         students.joined_at,
         students.last_seen_at,
-        greatest(students.last_seen_at, days.last_activity_at) as last_active_at,
+        greatest(students.last_seen_at, watching.last_watched_at, totals.last_activity_at) as last_active_at,
         coalesce(progress.videos_watched_count, 0) as videos_watched_count,
         coalesce(progress.completion_percentage_sum, 0) as completion_percentage_sum,
         coalesce(progress.watch_seconds, 0) as watch_seconds,
         coalesce(progress.has_completed_course, false) as has_completed_course,
-        coalesce(days.quiz_attempt_count, 0) as quiz_attempt_count,
-        coalesce(passes.quiz_passed_count, 0) as quiz_passed_count,
-        coalesce(days.message_count, 0) as message_count,
+        coalesce(totals.quiz_attempt_count, 0) as quiz_attempt_count,
+        coalesce(totals.quiz_passed_count, 0) as quiz_passed_count,
+        coalesce(totals.message_count, 0) as message_count,
         students.xp_points,
         students.level,
         students.streak_days
     from seen as students
-    left join days on students.student_id = days.student_id
-    left join passes on students.student_id = passes.student_id
+    left join watching on students.student_id = watching.student_id
+    left join totals on students.student_id = totals.student_id
     left join progress on students.student_id = progress.student_id
 ),
 

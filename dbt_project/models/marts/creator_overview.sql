@@ -25,30 +25,9 @@ students as (
     group by students.creator_id
 ),
 
-active_prior as (
-    select
-        creators.creator_id,
-        days.student_id
-    from creators
-    inner join {{ ref('int_student_days') }} as days
-        on creators.creator_id = days.creator_id and days.activity_on between creators.today_on - 59 and creators.today_on - 30
-    where days.last_activity_at is not null
-    union
-    select
-        creators.creator_id,
-        students.student_id
-    from creators
-    inner join {{ ref('int_students_tiered') }} as students
-        on creators.creator_id = students.creator_id and students.last_seen_on between creators.today_on - 59 and creators.today_on - 30
-),
-
 active_before as (
-    select
-        active_prior.creator_id,
-        count(*) as active_prior_30d_count
-    from active_prior
-    inner join {{ ref('int_students_tiered') }} as students on active_prior.student_id = students.student_id
-    group by active_prior.creator_id
+    select * from {{ ref('int_active_before') }}
+    where {{ touched('creator_id') }}
 ),
 
 videos as (
@@ -70,24 +49,13 @@ videos as (
 quizzes as (
     select
         creator_id,
-        count(*) as quiz_count
-    from {{ ref('stg_quizzes') }}
-    where created_at <= {{ as_of() }} and {{ touched('creator_id') }}
+        count(*) filter (where created_at <= {{ as_of() }}) as quiz_count,
+        sum(attempt_count) as scored_attempt_count,
+        sum(pass_count) as quiz_pass_count,
+        sum(score_sum) as score_sum
+    from {{ ref('int_quiz_results') }}
+    where {{ touched('creator_id') }}
     group by creator_id
-),
-
-attempts as (
-    select
-        quizzes.creator_id,
-        count(*) as scored_attempt_count,
-        count(*) filter (where attempts.is_passed) as quiz_pass_count,
-        sum(attempts.score) as score_sum
-    from {{ ref('stg_quizzes') }} as quizzes
-    inner join {{ ref('stg_quiz_attempts') }} as attempts on quizzes.quiz_id = attempts.quiz_id
-    inner join {{ ref('int_students_tiered') }} as students
-        on attempts.student_id = students.student_id and quizzes.creator_id = students.creator_id
-    where attempts.completed_at <= {{ as_of() }} and {{ touched('quizzes.creator_id') }}
-    group by quizzes.creator_id
 ),
 
 chats as (
@@ -132,8 +100,8 @@ select
     {{ rate('videos.completion_percentage_sum', 'videos.view_count * 100') }} as avg_completion_rate,
     coalesce(quizzes.quiz_count, 0)::integer as quiz_count,
     coalesce(students.quiz_attempt_count, 0)::bigint as quiz_attempt_count,
-    {{ rate('attempts.quiz_pass_count', 'attempts.scored_attempt_count') }} as quiz_pass_rate,
-    {{ mean('attempts.score_sum', 'attempts.scored_attempt_count') }} as avg_quiz_score,
+    {{ rate('quizzes.quiz_pass_count', 'quizzes.scored_attempt_count') }} as quiz_pass_rate,
+    {{ mean('quizzes.score_sum', 'quizzes.scored_attempt_count') }} as avg_quiz_score,
     coalesce(chats.question_count, 0)::bigint as question_count,
     coalesce(chats.answer_count, 0)::bigint as answer_count,
     {{ rate('chats.positive_count', 'chats.rated_count') }} as satisfaction_rate
@@ -142,5 +110,4 @@ left join students on creators.creator_id = students.creator_id
 left join active_before on creators.creator_id = active_before.creator_id
 left join videos on creators.creator_id = videos.creator_id
 left join quizzes on creators.creator_id = quizzes.creator_id
-left join attempts on creators.creator_id = attempts.creator_id
 left join chats on creators.creator_id = chats.creator_id

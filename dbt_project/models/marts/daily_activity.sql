@@ -3,11 +3,43 @@ with creators as (
     where is_created and {{ touched('creator_id') }}
 ),
 
+seen as (
+    select
+        creator_id,
+        activity_on,
+        student_id,
+        true as is_active,
+        true as is_watching,
+        false as is_joined,
+        watch_seconds,
+        completion_count,
+        0 as quiz_attempt_count,
+        0 as message_count,
+        0 as submission_count
+    from {{ ref('int_watch_days') }}
+    where {{ touched('creator_id', 'activity_on') }}
+    union all
+    select
+        creator_id,
+        activity_on,
+        student_id,
+        last_activity_at is not null as is_active,
+        false as is_watching,
+        is_joined,
+        0 as watch_seconds,
+        0 as completion_count,
+        quiz_attempt_count,
+        message_count,
+        submission_count
+    from {{ ref('int_student_days') }}
+    where {{ touched('creator_id', 'activity_on') }}
+),
+
 active as (
     select
         creator_id,
         activity_on,
-        count(*) filter (where last_activity_at is not null) as active_student_count,
+        count(distinct student_id) filter (where is_active) as active_student_count,
         count(*) filter (where is_watching) as watching_student_count,
         count(*) filter (where quiz_attempt_count > 0) as quizzing_student_count,
         count(*) filter (where message_count > 0) as chatting_student_count,
@@ -17,8 +49,7 @@ active as (
         sum(completion_count) as completion_count,
         sum(quiz_attempt_count) as quiz_attempt_count,
         sum(message_count) as message_count
-    from {{ ref('int_student_days') }}
-    where {{ touched('creator_id', 'activity_on') }}
+    from seen
     group by creator_id, activity_on
 ),
 
@@ -35,13 +66,19 @@ watched as (
 first_days as (
     select
         creators.creator_id,
-        earliest.activity_on as first_on
+        least(acting.activity_on, watching.activity_on) as first_on
     from creators
+    cross join
+        lateral (
+            select min(days.activity_on) as activity_on
+            from {{ ref('int_student_days') }} as days
+            where days.creator_id = creators.creator_id
+        ) as acting
     cross join lateral (
         select min(days.activity_on) as activity_on
-        from {{ ref('int_student_days') }} as days
+        from {{ ref('int_watch_days') }} as days
         where days.creator_id = creators.creator_id
-    ) as earliest
+    ) as watching
 ),
 
 calendar as (

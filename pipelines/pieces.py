@@ -1,0 +1,187 @@
+"""Tables brought up to date by touched keys: a model's SQL, narrowed by dbt's compiler to its keys in `ops.touched`, run over connections of its own.
+
+Belongs here: what is written to a model's table and which keys that touches further down. Does not: whole tables (dbt), the narrowed SQL (compiled), what a
+booking touches (touching).
+
+The rows of the touched keys are computed, what differs from the table is written, nothing else, and each model that names this one under touched_by gets its
+touched keys in the same transaction, from `changed`: the rows that differ, with op = old or delete (as they were), insert or update (as they are). So a build
+that is killed between two models goes on where it was.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from queue import SimpleQueue
+
+import psycopg
+from psycopg import sql
+
+from pipelines import touching, warehouse
+from pipelines.dbt_runs import NodeResult
+from pipelines.models import Model
+from pipelines.settings import Settings
+
+_AT_ONCE = 4
+"""Models computed at the same time, each over a connection of its own."""
+_WORK_MEM = "64MB"
+"""As dbt's models have it: what needs more goes to disk."""
+_AS_OF = "(select ops.as_of())"
+"""What the macro as_of() compiles to. The instant takes its place: the planner knows then how many rows are older."""
+
+_CHANGED = """
+create temp table changed on commit drop as
+select v.* from pg_temp.fresh as n left join {table} as t on {same}
+cross join lateral (values
+    ({n_names}, case when t.{first} is null then 'insert' else 'update' end),
+    ({t_names}, case when t.{first} is not null then 'old' end)
+) as v ({names}, op)
+where v.op is not null and (t.{first} is null or ({t_others}) is distinct from ({n_others}))
+"""
+
+
+def bring_up(
+    settings: Settings, run: warehouse.Run, models: Sequence[Model], queries: Mapping[str, str], followers: Sequence[Model]
+) -> list[NodeResult]:
+    """Bring `models` (parents first) up to date, each in a transaction of its own; `followers` are all models that are built by pieces.
+
+    Models that do not rest on each other are computed at the same time. After one that fails no other is begun: nothing is published then, and the keys
+    stay touched.
+    """
+    waiting, running, done = list(models), dict[Future[NodeResult], Model](), dict[str, NodeResult]()
+    with _connections(settings) as free, ThreadPoolExecutor(_AT_ONCE) as threads:
+
+        def compute(model: Model) -> NodeResult:
+            connection = free.get()
+            try:
+                return _compute(connection, run, model, queries[model.name], followers)
+            finally:
+                free.put(connection)
+
+        while waiting or running:
+            unfinished = {model.name for model in (*waiting, *running.values())}
+            is_good = all(result.is_good for result in done.values())
+            for model in [model for model in waiting if is_good and not unfinished & (model.ancestors | model.touched_by.keys())]:
+                waiting.remove(model)
+                running[threads.submit(compute, model)] = model
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                done[running.pop(future).name] = future.result()
+    done |= {model.name: _result(model, "skipped", "a model before it failed", queries[model.name]) for model in waiting}
+    return [done[model.name] for model in models]
+
+
+@contextmanager
+def _connections(settings: Settings) -> Iterator[SimpleQueue[psycopg.Connection]]:
+    """Connections that wait for a model, each with an empty pg_temp.keys."""
+    free: SimpleQueue[psycopg.Connection] = SimpleQueue()
+    with ExitStack() as stack:
+        for _ in range(_AT_ONCE):
+            connection = stack.enter_context(warehouse.connect(settings, autocommit=True))
+            connection.execute("create temp table keys (key_id uuid not null, key_on date, key_text text)")
+            free.put(connection)
+        yield free
+
+
+def _compute(connection: psycopg.Connection, run: warehouse.Run, model: Model, query: str, followers: Sequence[Model]) -> NodeResult:
+    began = time.perf_counter()
+    try:
+        with warehouse.owned(connection, run):
+            count = _bring_up(connection, run, model, query, followers)
+    except psycopg.Error as error:
+        return _result(model, "error", warehouse.explain(error), query)
+    return _result(model, "success", f"{count} rows", query, count, time.perf_counter() - began)
+
+
+def _result(model: Model, status: str, message: str, query: str, count: int | None = None, seconds: float = 0.0) -> NodeResult:
+    return NodeResult(model.unique_id, model.name, "model", status, round(seconds, 3), count, None, message, query)
+
+
+def _bring_up(connection: psycopg.Connection, run: warehouse.Run, model: Model, query: str, followers: Sequence[Model]) -> int:
+    """Write what differs, touch the keys that follow; the number of rows written or removed."""
+    connection.execute("select set_config('work_mem', %s, true)", (_WORK_MEM,))
+    key_count = _take_keys(connection, model)
+    followers = [follower for follower in followers if model.name in follower.touched_by]
+    if not key_count:
+        return 0
+    parts = _parts(model, query.replace(_AS_OF, f"timestamptz '{run.as_of.isoformat()}'"))
+
+    def do(statement: str) -> int:
+        return connection.execute(warehouse.trusted_sql(statement).format(**parts)).rowcount
+
+    fresh_count = do("create temp table fresh on commit drop as select {typed} from ({query}) as model_rows")
+    do("analyze pg_temp.fresh")
+    if model.is_kept == "greatest":
+        do("update pg_temp.fresh as n set {greatest} from {table} as t where {same}")
+    do(_CHANGED)
+    removed = 0
+    if model.settles_by or not (model.is_kept or (model.grain == model.touch_key and fresh_count == key_count)):
+        do(
+            "insert into pg_temp.changed select {t_names}, 'delete' from {table} as t where {touched} and {settles}"
+            " and not exists (select from pg_temp.fresh as n where {same})"
+        )
+        removed = do("delete from {table} as t using pg_temp.changed as n where n.op = 'delete' and {same}")
+    if model.saved_by:
+        do("insert into ops.unsaved_days select distinct {name}, {saved_on} from pg_temp.changed on conflict do nothing")
+    touching.follow_model(connection, model.name, followers)
+    written = do(
+        "insert into {table} ({names}) select {names} from pg_temp.changed where op in ('insert', 'update') on conflict ({key}) do update set {sets}"
+    )
+    return written + removed
+
+
+def _parts(model: Model, query: str) -> dict[str, sql.Composable]:
+    others = [name for name in model.columns if name not in model.grain] or list(model.grain)
+
+    def listed(pattern: str, names: Sequence[str]) -> sql.Composable:
+        return sql.SQL(", ").join(warehouse.trusted_sql(pattern).format(sql.Identifier(name)) for name in names)
+
+    return {
+        "table": sql.Identifier(model.schema, model.name),
+        "name": sql.Literal(model.name),
+        "saved_on": _saved_on(model),
+        "query": warehouse.trusted_sql(query),
+        "typed": sql.SQL(", ").join(
+            sql.SQL("{0}::{1} as {0}").format(sql.Identifier(name), warehouse.trusted_sql(kind)) for name, kind in model.columns.items()
+        ),
+        "names": listed("{}", list(model.columns)),
+        "n_names": listed("n.{}", list(model.columns)),
+        "t_names": listed("t.{}", list(model.columns)),
+        "n_others": listed("n.{}", others),
+        "t_others": listed("t.{}", others),
+        "greatest": listed("{0} = greatest(n.{0}, t.{0})", others),
+        "sets": listed("{0} = excluded.{0}", others),
+        "key": listed("{}", model.grain),
+        "first": sql.Identifier(model.grain[0]),
+        "same": sql.SQL(" and ").join(sql.SQL("t.{0} = n.{0}").format(sql.Identifier(name)) for name in model.grain),
+        "touched": _touched(model),
+        "settles": sql.SQL("t.{} = ops.as_of()").format(sql.Identifier(model.settles_by)) if model.settles_by else sql.SQL("true"),
+    }
+
+
+def _saved_on(model: Model) -> sql.Composable:
+    """The day by which a row is saved to the ledger's bucket; of an instant in UTC."""
+    column = sql.Identifier(model.saved_by or model.grain[0])
+    return column if model.columns.get(model.saved_by or "") == "date" else sql.SQL("({} at time zone 'UTC')::date").format(column)
+
+
+def _take_keys(connection: psycopg.Connection, model: Model) -> int:
+    """Fill pg_temp.keys with the model's touched keys; how many there are. With exact statistics the planner finds few rows by index and many by a scan."""
+    part = model.key_part
+    connection.execute("truncate pg_temp.keys")
+    count = connection.execute(
+        sql.SQL("insert into pg_temp.keys (key_id, {}) select key_id, {} from ops.touched where table_name = {}").format(
+            sql.Identifier(part or "key_text"), sql.SQL("key_part::date" if part == "key_on" else "key_part"), model.name
+        )
+    ).rowcount
+    connection.execute("analyze pg_temp.keys")
+    return count
+
+
+def _touched(model: Model) -> sql.Composable:
+    """Whether a row of the model's table (alias `t`) has a touched key."""
+    names = sql.SQL(", ").join(sql.Identifier("t", name) for name in model.touch_key)
+    return sql.SQL("({}) in (select {} from pg_temp.keys)").format(
+        names, sql.SQL("key_id, {}").format(sql.Identifier(model.key_part)) if model.key_part else sql.SQL("key_id")
+    )
