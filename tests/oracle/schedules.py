@@ -31,9 +31,7 @@ SCHEDULES = (
     make_schedule("clocks go back in Europe", "2025-10-25T21:00", (1, 1, 1, 1, 1, 1, 20, 4, 24 * 6), (4,)),
     make_schedule("clocks change in America", "2025-03-09T03:00", (1, 1, 1, 1, 20, 1, 24, 24 * 14, 1), (0, 5)),
     make_schedule("clocks change in Lord Howe and Chatham", "2025-04-05T12:30", (1, 1, 1.5, 1, 1, 6, 24, 24 * 3, 24 * 4), (6, 9)),
-    make_schedule("a leap day", "2024-02-28T22:00", (1, 1, 1, 3, 21, 2, 22, 1, 24 * 30), (4, 8)),
-    make_schedule("a new year and long silence", "2024-12-31T09:00", (2, 3, 9, 2, 24, 24 * 20, 1, 24 * 45, 1), (7,)),
-    make_schedule("every hour", "2025-06-30T20:00", (1, 1, 1, 1, 1, 1, 1, 1, 1), (7,)),
+    make_schedule("a leap day and long silence", "2024-02-28T22:00", (1, 1, 1, 3, 21, 24 * 20, 1, 24 * 45, 1), (4, 7)),
 )
 """Ten runs each."""
 
