@@ -86,7 +86,7 @@ class SmallSource:
             run = guard.enter(warehouse.Run(uuid4().hex, "test", as_of), lambda line: None)
             self._read(run, nightly)
             results = building.build(self.settings, CATALOG, run, say=lambda line: None)
-            results = [*results, *building.test(self.settings, run, is_nightly=nightly)]
+            results = [*results, *building.test(self.settings, CATALOG, run, is_nightly=nightly)]
             assert [f"{result.name}: {result.message}" for result in results if not result.is_good] == []
             audit.accept_build(self.settings, run)
             publish.publish(self.settings, CATALOG.marts.values(), run, "test", is_nightly=nightly, say=lambda line: None)

@@ -25,7 +25,7 @@ def run(settings: Settings, catalog: Catalog, as_of: datetime, *, is_nightly: bo
         booking.book(settings, catalog, entered, say=_silent)
         results = building.build(settings, catalog, entered, say=_silent)
         assert [result for result in results if not result.is_good] == []
-        tests = building.test(settings, entered, is_nightly=is_nightly)
+        tests = building.test(settings, catalog, entered, is_nightly=is_nightly)
         assert building.stoppers(settings, tests) == []
         audit.accept_build(settings, entered)
         publish.publish(settings, list(catalog.marts.values()), entered, "code", is_nightly=is_nightly, say=_silent)
