@@ -45,7 +45,7 @@ def _below(catalog: Catalog, names: Iterable[str]) -> set[str]:
 
 
 def build(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Callable[[str], None]) -> list[NodeResult]:
-    """Bring all models up to date; one result per model that dbt ran. A failed model is a result, its successors are skipped."""
+    """Bring all models up to date; one result per model that was built. A failed model is a result, its successors are skipped."""
     plan = plan_build(settings, catalog)
     mark(settings, run, "building")
     with warehouse.owned_transaction(settings, run) as connection:

@@ -55,10 +55,7 @@ class KeptTable:
 
 OPENING = KeptTable("raw", "ledger_opening", ("is_only",))
 ERASURES = KeptTable("ops", "erasures", ("student_digest",))
-_TOMBSTONES = KeptTable("raw", "tombstones", ("student_id",))
-OF_STUDENTS_GONE = (ERASURES, _TOMBSTONES)
-"""Tables that no asset of their own shows; they follow from the students that a run no longer sees."""
-SMALL = (OPENING, ERASURES, KeptTable("raw", "creator_zones", ("creator_id", "valid_from")), _TOMBSTONES)
+SMALL = (OPENING, ERASURES, KeptTable("raw", "creator_zones", ("creator_id", "valid_from")))
 """Tables that are saved whole each night. The first one says which ledger it is."""
 _GAINS = KeptTable("raw", "watch_gains", ("student_id", "video_id", "booked_no"), "observed_at")
 

@@ -117,7 +117,7 @@ def _saved_spec(table: KeptTable) -> dg.AssetSpec:
     )
     return dg.AssetSpec(
         dg.AssetKey(["saved", table.name]),
-        deps=[dg.AssetKey(["raw", "students"] if table in keeping.OF_STUDENTS_GONE else [table.schema, table.name])],
+        deps=[dg.AssetKey(["raw", "students"] if table is keeping.ERASURES else [table.schema, table.name])],
         group_name=SAVED_GROUP,
         description=f"{table.schema}.{table.name} in the ledger's bucket as Parquet: {how}. `creator-reports restore-ledger` brings it back.",
         kinds={"parquet"},

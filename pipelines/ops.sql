@@ -75,7 +75,7 @@ create table if not exists ops.models (
 comment on table ops.models is 'Per dbt model: the version of code and contract that its table or view was built by; is_published: whether all its rows were published since.';
 
 create table if not exists ops.erasures (student_digest text primary key, erased_as_of timestamptz not null);
-comment on table ops.erasures is 'sha256 of the random ids of erased students: they are never taken in again, also after a restore.';
+comment on table ops.erasures is 'sha256 of the random ids of erased students: what is restored of them stands under other random ids.';
 
 -- What is to be saved to the ledger's bucket: see pipelines/keeping.py.
 create table if not exists ops.unsaved_days (table_name text not null, day_on date not null, primary key (table_name, day_on));
@@ -87,6 +87,7 @@ comment on table ops.days_being_saved is 'Days that a save has taken on and not 
 create table if not exists ops.last_save (
     is_only boolean primary key default true check (is_only), save_id text not null, earlier_save_id text);
 comment on table ops.last_save is 'The save that wrote the index in the ledger''s bucket. While one runs, earlier_save_id is the one before it: the index is of either.';
+
 create table if not exists ops.compiled (name text primary key, version text not null, query text not null);
 comment on table ops.compiled is 'SQL of models and gate tests, narrowed to touched keys, as dbt compiled it for this version of their code.';
 
@@ -124,10 +125,6 @@ create table if not exists raw.creator_zones (
     creator_id uuid not null, valid_from timestamptz not null, timezone text not null, first_seen_as_of timestamptz not null,
     primary key (creator_id, valid_from));
 comment on table raw.creator_zones is 'The time zone of each creator over time. A change holds from the next midnight in the old zone, so no local day is rewritten.';
-
-create table if not exists raw.tombstones (
-    student_id uuid primary key, creator_id uuid not null, gone_as_of timestamptz not null, night_count integer not null, counted_as_of timestamptz not null);
-comment on table raw.tombstones is 'Students that the source no longer has. After two complete nights their personal data leaves raw.';
 
 create or replace view ops.zones as
 select

@@ -61,7 +61,7 @@ def restore(settings: Settings, catalog: Catalog, *, is_forced: bool = False, sa
                 keys = {table.object_key(day_on) for day_on in index.counts.get(table.name, {})}
                 done.append(_restore_days(connection, store, table, keys, say))
             saved_index.finish(connection, index.save_id)
-            count = erasure.replay(connection, catalog, run.as_of)
+            count = erasure.replay(connection, keeping.day_tables(catalog))
     finally:
         guard.leave()
     if count:

@@ -1,17 +1,17 @@
-"""A source of a few hand-made rows, without keys or checks, as a logical replica has it; and runs over it.
+"""A source of a few hand-made rows, without keys or checks, as a logical replica has it; and reading it.
 
-Belongs here: rows of each table with defaults that are good, and reading, booking, building in this process. Does not: fixtures (conftest), assertions.
+Belongs here: rows of each table with defaults that are good, and reading and booking them in this process. Does not: fixtures (conftest), assertions.
 """
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 
-from pipelines import audit, booking, building, ingest, publish, warehouse
+from pipelines import booking, ingest, warehouse
 from pipelines.catalog import load_catalog
 from pipelines.settings import Settings
 
@@ -66,30 +66,8 @@ class SmallSource:
         guard = warehouse.RunGuard(self.settings)
         try:
             run = guard.enter(warehouse.Run(uuid4().hex, "test", as_of), lambda line: None)
-            return self._read(run, nightly, books)
-        finally:
-            guard.leave()
-
-    def _read(self, run: warehouse.Run, nightly: bool, books: bool = True) -> dict[str, booking.TableBooked]:
-        tables = CATALOG.sources.values()
-        ingest.read_source(self.settings, tables, run, is_nightly=nightly, say=lambda line: None)
-        return {item.table: item for item in booking.book(self.settings, CATALOG, run, say=lambda line: None)} if books else {}
-
-    def night(self, day: int) -> dict[str, booking.TableBooked]:
-        """Read and book as the nightly run does, `day` days after NOON."""
-        return self.read(nightly=True, as_of=NOON + timedelta(days=day))
-
-    def run(self, *, nightly: bool = False, as_of: datetime = NOON) -> None:
-        """A whole run: read, book, build, test, publish. Great Expectations' door is left out."""
-        guard = warehouse.RunGuard(self.settings)
-        try:
-            run = guard.enter(warehouse.Run(uuid4().hex, "test", as_of), lambda line: None)
-            self._read(run, nightly)
-            results = building.build(self.settings, CATALOG, run, say=lambda line: None)
-            results = [*results, *building.test(self.settings, CATALOG, run, is_nightly=nightly)]
-            assert [f"{result.name}: {result.message}" for result in results if not result.is_good] == []
-            audit.accept_build(self.settings, run)
-            publish.publish(self.settings, CATALOG.marts.values(), run, "test", is_nightly=nightly, say=lambda line: None)
+            ingest.read_source(self.settings, CATALOG.sources.values(), run, is_nightly=nightly, say=lambda line: None)
+            return {item.table: item for item in booking.book(self.settings, CATALOG, run, say=lambda line: None)} if books else {}
         finally:
             guard.leave()
 

@@ -1,34 +1,51 @@
-"""The steps of a run one after the other, without Dagster and the doors: for tests that need many runs and look at tables.
+"""The steps of a run in this process: without Dagster, without Great Expectations.
 
-Belongs here: what stands between the source and `analytics`. Does not: data, assertions.
+Belongs here: what a run does, step by step, for tests that need many runs or have to stand between two steps. Does not: sources, assertions on tables.
 """
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 
 from pipelines import audit, booking, building, ingest, publish, warehouse
 from pipelines.catalog import Catalog
+from pipelines.publish import TablePublished
+from pipelines.runs import NIGHTLY_JOB
 from pipelines.settings import Settings
 
 
-def _silent(line: str) -> None:
+def silent(line: str) -> None:
     """Progress that nobody reads."""
 
 
-def run(settings: Settings, catalog: Catalog, as_of: datetime, *, is_nightly: bool = False) -> warehouse.Run:
-    """Read, book, build, test and publish for `as_of`, as one run that holds the lock."""
+def run(
+    settings: Settings,
+    catalog: Catalog,
+    as_of: datetime,
+    *,
+    is_nightly: bool = False,
+    is_tested: bool = True,
+    after: Callable[[str], None] = silent,
+) -> list[TablePublished]:
+    """Read, book, build, test and publish for `as_of`, as one run that holds the lock; fails when a model or a test does.
+
+    Without `is_tested` no test is asked. `after` is told the name of each step that is done.
+    """
     guard = warehouse.RunGuard(settings)
     try:
-        entered = guard.enter(warehouse.Run(uuid.uuid4().hex, "daily" if is_nightly else "hourly", as_of), _silent)
-        tables = list(catalog.sources.values())
-        ingest.read_source(settings, tables, entered, is_nightly=is_nightly, say=_silent)
-        booking.book(settings, catalog, entered, say=_silent)
-        results = building.build(settings, catalog, entered, say=_silent)
-        assert [result for result in results if not result.is_good] == []
-        tests = building.test(settings, catalog, entered, is_nightly=is_nightly)
-        assert building.stoppers(settings, tests) == []
+        entered = guard.enter(warehouse.Run(uuid.uuid4().hex, NIGHTLY_JOB if is_nightly else "hourly", as_of), silent)
+        ingest.read_source(settings, catalog.sources.values(), entered, is_nightly=is_nightly, say=silent)
+        after("read")
+        booking.book(settings, catalog, entered, say=silent)
+        after("book")
+        built = building.build(settings, catalog, entered, say=silent)
+        after("build")
+        tested = building.test(settings, catalog, entered, is_nightly=is_nightly) if is_tested else []
+        after("test")
+        bad = [f"{result.name}: {result.status} {result.message}" for result in [*built, *tested] if not result.is_good]
+        assert not bad, "\n".join(bad)
         audit.accept_build(settings, entered)
-        publish.publish(settings, list(catalog.marts.values()), entered, "code", is_nightly=is_nightly, say=_silent)
-        return entered
+        after("audit")
+        return publish.publish(settings, catalog.marts.values(), entered, "code", is_nightly=is_nightly, say=silent)
     finally:
         guard.leave()

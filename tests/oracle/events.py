@@ -6,6 +6,7 @@ Each event names the run that is the first to see it (`run`), and refers to stud
 so any event can be left out, and what is left still makes sense. An event about something that does not exist does nothing.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,15 @@ from tests.oracle.schedules import When
 
 
 @dataclass(frozen=True)
-class Event:
+class Event(ABC):
     """Something that run number `run` is the first to see; it carries the time `when`."""
 
     run: int
     when: When
 
+    @abstractmethod
     def happen(self, place: Place) -> None:
         """Change the rows of the platform."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

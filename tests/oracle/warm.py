@@ -16,17 +16,13 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
-from pipelines import audit, booking, building, ingest, publish, warehouse
+from pipelines import publish, warehouse
 from pipelines.catalog import Catalog, load_catalog
 from pipelines.local import source
 from pipelines.local.world import World
-from pipelines.runs import NIGHTLY_JOB
 from pipelines.settings import Settings
+from tests import steps
 from tests.oracle.mirror import READINGS, Row
-
-
-def silent(line: str) -> None:
-    """Progress that nobody reads."""
 
 
 @dataclass
@@ -60,40 +56,16 @@ class Warm:
                 copy.write_row([_value(row[column], kinds[column]) for column in rows[0]])
 
     def run(
-        self, as_of: datetime, *, is_nightly: bool, is_tested: bool = True, after: Callable[[str], None] = silent
+        self, as_of: datetime, *, is_nightly: bool, is_tested: bool = True, after: Callable[[str], None] = steps.silent
     ) -> list[publish.TablePublished]:
-        """One run on what the source holds now; fails when a model or a gate test does (without `is_tested` no test is asked).
-
-        `after` is told the name of each step that is done.
-        """
-        guard = warehouse.RunGuard(self.settings)
-        job = NIGHTLY_JOB if is_nightly else "hourly"
-        try:
-            run = guard.enter(warehouse.Run(uuid.uuid4().hex, job, as_of), silent)
-            ingest.read_source(self.settings, self.catalog.sources.values(), run, is_nightly=is_nightly, say=silent)
-            after("read")
-            booking.book(self.settings, self.catalog, run, say=silent)
-            after("book")
-            built = building.build(self.settings, self.catalog, run, say=silent)
-            after("build")
-            tested = building.test(self.settings, self.catalog, run, is_nightly=is_nightly) if is_tested else []
-            after("test")
-            bad = [f"{result.name}: {result.status} {result.message}" for result in [*built, *tested] if result.status not in GOOD]
-            assert not bad, "\n".join(bad)
-            audit.accept_build(self.settings, run)
-            after("audit")
-            return publish.publish(self.settings, self.catalog.marts.values(), run, "code", is_nightly=is_nightly, say=silent)
-        finally:
-            guard.leave()
+        """One run on what the source holds now (see tests/steps.py)."""
+        return steps.run(self.settings, self.catalog, as_of, is_nightly=is_nightly, is_tested=is_tested, after=after)
 
     def fetch(self, query: sql.Composable | str) -> list[dict[str, Any]]:
         """Rows of a query."""
         with warehouse.connect(self.settings) as connection:
             cursor = connection.cursor(row_factory=row_factories.dict_row)
             return cursor.execute(sql.SQL(query) if isinstance(query, str) else query).fetchall()  # pyrefly: ignore
-
-
-GOOD = {"success", "pass", "warn", "no-op", "skipped"}
 
 
 @contextmanager
