@@ -11,7 +11,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from pipelines import ledger, models, quarantine, touching, warehouse
+from pipelines import additions, ledger, models, quarantine, touching, warehouse
 from pipelines.catalog import Catalog, SourceTable
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -57,10 +57,12 @@ def make_tables(target: psycopg.Connection, tables: list[SourceTable]) -> None:
                         sql.Identifier("raw", name), sql.Identifier(column), sql.Identifier("raw", table.name)
                     )
                 )
-        for column in (*table.indexes, *table.happens_at):
-            if f"raw.{table.name}_{column}" not in there:
-                index, relation = sql.Identifier(f"{table.name}_{column}"), sql.Identifier("raw", table.name)
-                target.execute(sql.SQL("create index if not exists {} on {} ({})").format(index, relation, sql.Identifier(column)))
+        for columns in (*table.indexes, *((column,) for column in table.happens_at)):
+            name = "_".join((table.name, *columns))
+            if f"raw.{name}" not in there:
+                index, relation = sql.Identifier(name), sql.Identifier("raw", table.name)
+                listed = sql.SQL(", ").join(map(sql.Identifier, columns))
+                target.execute(sql.SQL("create index if not exists {} on {} ({})").format(index, relation, listed))
     wanted = {f"raw.{ledger.TABLE}.{column}" for column in ledger.COLUMNS} | {f"raw.{ledger.TABLE}_observed"}
     if any(table.name == ledger.TABLE for table in tables) and not wanted <= there:
         ledger.prepare(target)
@@ -88,6 +90,7 @@ def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Say) 
         since = _booked_as_of(connection, run)
         whole = models.outdated(connection, built)
         pieces = [model for model in built.values() if model.touch_key and model.name not in whole]
+        additions.clear(connection, built.values())
         touching.forget(connection, [*whole, *(touching.touched_counts(connection).keys() - built.keys())])
         is_tracked = bool(pieces) and since is not None
         booked = _book_tables(connection, tables, run, snapshot[0], is_tracked=is_tracked)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from pipelines import compiled, gates, models, pieces, published_tables, touching, warehouse
+from pipelines import additions, compiled, gates, models, pieces, published_tables, touching, warehouse
 from pipelines.catalog import Catalog
 from pipelines.dbt_runs import NodeResult, failing_creators, run_dbt
 from pipelines.settings import Settings
@@ -50,6 +50,7 @@ def build(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Call
     mark(settings, run, "building")
     with warehouse.owned_transaction(settings, run) as connection:
         connection.execute("delete from ops.models where model_name = any(%s)", (sorted(plan.whole),))
+        additions.clear(connection, [catalog.models[name] for name in plan.whole])
     results = _build_pieces(settings, catalog, run, plan) if plan.pieces else []
     if all(result.is_good for result in results):  # what is built whole rests on pieces at most, never the other way round
         results += _build_whole(settings, catalog, plan)

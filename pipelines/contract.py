@@ -27,7 +27,7 @@ class SourceTable:
     reread_days: int | None
     reread_nightly_days: int | None
     happens_at: tuple[str, ...]
-    indexes: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...]
     set_aside: Mapping[str, str]
     dates: tuple[str, ...] = ()
     dates_if_any: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ def _table(node: Mapping[str, Any]) -> SourceTable:
         reread_days=meta.get("reread_days"),
         reread_nightly_days=meta.get("reread_nightly_days"),
         happens_at=tuple(meta.get("happens_at", ())),
-        indexes=tuple(meta.get("indexes", ())),
+        indexes=tuple((index,) if isinstance(index, str) else tuple(index) for index in meta.get("indexes", ())),
         set_aside=meta.get("set_aside", {}),
         dates=tuple(meta.get("dates", ())),
         dates_if_any=tuple(meta.get("dates_if_any", ())),

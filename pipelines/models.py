@@ -28,6 +28,8 @@ class Model:
     `is_kept` says that the rows are primary data and how a row that comes again is taken: `newest` takes it as it is, `greatest` the greater of old and new
     in each column, so that a number never falls. `settles_by` is the column that holds the instant of the run that wrote a kept row: a run that comes again
     for that instant may take the row back. `saved_by` is the column by whose day the rows are saved to the ledger's bucket.
+
+    `adds`, `grows` and `added_by` say how a change of progress is added to a row instead of computing it anew (see additions).
     """
 
     name: str
@@ -45,6 +47,9 @@ class Model:
     is_kept: str | None = None
     settles_by: str | None = None
     saved_by: str | None = None
+    adds: tuple[str, ...] = ()
+    grows: tuple[str, ...] = ()
+    added_by: str | None = None
 
     @property
     def key_part(self) -> str | None:
@@ -88,6 +93,9 @@ def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
             meta.get("is_kept"),
             meta.get("settles_by"),
             meta.get("saved_by"),
+            tuple(meta.get("adds", ())),
+            tuple(meta.get("grows", ())),
+            meta.get("added_by"),
         )
     return found
 

@@ -70,6 +70,26 @@ create table if not exists ops.touched (
     table_name text not null, key_id uuid not null, key_part text not null default '', primary key (table_name, key_id, key_part));
 comment on table ops.touched is 'Keys of models whose inputs changed since they were published. key_part is the second column of the touch key, as text; empty without one.';
 
+-- Counts by bucket, as rollups keep them and as hours add to them. See pipelines/additions.py.
+create or replace function ops.count_in(counts integer[], amount bigint, bucket integer, size integer) returns integer[]
+language plpgsql immutable parallel safe as $$
+begin
+    counts := coalesce(counts, array_fill(0, array[size]));
+    if bucket between 1 and size then
+        counts[bucket] := counts[bucket] + amount;
+    end if;
+    return counts;
+end $$;
+create or replace aggregate ops.histogram(amount bigint, bucket integer, size integer) (sfunc = ops.count_in, stype = integer[]);
+comment on aggregate ops.histogram(bigint, integer, integer) is 'Amounts by bucket, 1 to size; others, and a null bucket, are not counted.';
+create or replace function ops.add(a integer[], b integer[]) returns integer[] language sql immutable parallel safe as $$
+    select array_agg(x + y order by place) from unnest(a, b) with ordinality as both_counts (x, y, place)
+$$;
+create or replace function ops.sixteenth(position_seconds integer, duration_seconds integer) returns integer language sql immutable parallel safe as $$
+    select case when duration_seconds > 0 then least(position_seconds * 16::bigint / duration_seconds + 1, 16) else 1 end::integer
+$$;
+comment on function ops.sixteenth(integer, integer) is 'In which sixteenth of a video a position lies, 1 to 16; 1 while its length is unknown.';
+
 create table if not exists ops.models (
     model_name text primary key, version text not null, is_published boolean not null default false);
 comment on table ops.models is 'Per dbt model: the version of code and contract that its table or view was built by; is_published: whether all its rows were published since.';

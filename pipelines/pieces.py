@@ -17,7 +17,7 @@ from queue import SimpleQueue
 import psycopg
 from psycopg import sql
 
-from pipelines import touching, warehouse
+from pipelines import additions, touching, warehouse
 from pipelines.dbt_runs import NodeResult
 from pipelines.models import Model
 from pipelines.settings import Settings
@@ -110,7 +110,10 @@ def _bring_up(connection: psycopg.Connection, run: warehouse.Run, model: Model, 
     def do(statement: str) -> int:
         return connection.execute(warehouse.trusted_sql(statement).format(**parts)).rowcount
 
+    is_added_to = additions.take_keys(connection, model, run)
     fresh_count = do("create temp table fresh on commit drop as select {typed} from ({query}) as model_rows")
+    if is_added_to:
+        fresh_count += additions.add(connection, model)
     do("analyze pg_temp.fresh")
     if model.is_kept == "greatest":
         do("update pg_temp.fresh as n set {greatest} from {table} as t where {same}")

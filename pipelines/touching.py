@@ -13,6 +13,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
+from pipelines import additions
 from pipelines.catalog import SourceTable
 from pipelines.models import BY_TIME, Model
 from pipelines.warehouse import trusted_sql
@@ -32,9 +33,15 @@ inner join (select creator_id, ops.today_on(creator_id, {as_of}) as today_on fro
 """
 _GAINS = """
 create temp table changed_watch_gains on commit drop as
-select g.*, (g.observed_at at time zone z.timezone)::date as activity_on, case when g.booked_as_of = {as_of} then 'insert' else 'due' end as op
+select g.*, (g.observed_at at time zone z.timezone)::date as activity_on, case when g.booked_as_of = {as_of} then 'insert' else 'due' end as op,
+    (o.observed_at at time zone oz.timezone)::date as last_on, o.watch_time_seconds > 0 or o.completion_percentage > 0 as was_watched, {plain} as is_plain
 from raw.watch_gains as g
 inner join ops.zones as z on z.creator_id = g.creator_id and g.observed_at >= z.valid_from and g.observed_at < z.valid_until
+left join raw.students as s on s.id = g.student_id
+left join raw.videos as v on v.id = g.video_id
+left join pg_temp.changed_video_progress as n on n.student_id = g.student_id and n.video_id = g.video_id and n.op in ('insert', 'update')
+left join pg_temp.changed_video_progress as o on o.student_id = g.student_id and o.video_id = g.video_id and o.op = 'old'
+left join ops.zones as oz on oz.creator_id = g.creator_id and o.observed_at >= oz.valid_from and o.observed_at < oz.valid_until
 where g.observed_at > {since}
     or (g.student_id, g.video_id, g.booked_no) in (select p.student_id, p.video_id, p.last_no + 1 from pg_temp.watch_positions as p where p.is_gain)
 """
@@ -73,7 +80,7 @@ def touch(connection: psycopg.Connection, tables: Iterable[SourceTable], models:
 
     `models` are those that are built piece by piece; the others are built whole and need no keys.
     """
-    moments = {"since": sql.Literal(since), "as_of": sql.Literal(as_of)}
+    moments = {"since": sql.Literal(since), "as_of": sql.Literal(as_of), "plain": additions.plain(since, as_of)}
     for statement in (_PERIOD, _MIDNIGHTS, _GAINS):
         connection.execute(trusted_sql(statement).format(**moments))
     add_due_rows(connection, tables, since)
@@ -81,23 +88,34 @@ def touch(connection: psycopg.Connection, tables: Iterable[SourceTable], models:
     filled = {
         name for name in names if connection.execute(sql.SQL("select exists (select from {})").format(_changed(name))).fetchone() == (True,)
     }
+    additions.take_steps(connection)
     for model in models:
         for cause, edge in model.touched_by.items():
-            if cause in filled:
-                _follow(connection, model, edge, _changed(cause))
-            elif cause in BY_TIME:
+            if cause in BY_TIME:
                 _follow(connection, model, edge, None)
+            elif cause in filled and not (model.added_by and cause == LEDGER):
+                _follow(connection, model, edge, _changed(cause))
+        if model.added_by and LEDGER in filled:
+            _follow_steps(connection, model)
     connection.execute("analyze ops.touched")
     row = connection.execute("select count(*) from ops.touched").fetchone()
     return row[0] if row else 0
+
+
+def _follow_steps(connection: psycopg.Connection, model: Model) -> None:
+    """The ledger's edge of a model that is added to. Rows that are no plain steps come first: nothing is added to a key that is touched by then."""
+    edge, gains = model.touched_by[LEDGER], _changed(LEDGER)
+    _follow(connection, model, edge, sql.SQL("(select * from {} where not is_plain)").format(gains))
+    additions.fill(connection, model)
+    _follow(connection, model, edge, gains)
 
 
 def _changed(name: str) -> sql.Identifier:
     return sql.Identifier("pg_temp", f"changed_{name}")
 
 
-def _follow(connection: psycopg.Connection, model: Model, edge: str, changed: sql.Identifier | None) -> int:
-    rows = sql.SQL("with changed as (select * from {}) ").format(changed) if changed else sql.SQL("")
+def _follow(connection: psycopg.Connection, model: Model, edge: str, changed: sql.Composable | None) -> int:
+    rows = sql.SQL("with changed as (select * from {} as c) ").format(changed) if changed else sql.SQL("")
     part = "coalesce(part::text, '')" if len(model.touch_key) == 2 else "''"
     # In order: two models that touch the same keys at the same time then wait for one another, never in a circle.
     alias = "keys (id, part)" if len(model.touch_key) == 2 else "keys (id)"

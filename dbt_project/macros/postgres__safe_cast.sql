@@ -1,7 +1,10 @@
 {#-
     dbt casts each value of a unit test to its column's type, and knows every array only as ARRAY, which is no type in SQL.
-    Such a value goes in as it is: a null, or a literal that carries its own cast.
+    So an array says its type itself: {1,2}::integer[]. A null, and what is no such text, goes in as it is.
 -#}
 {% macro postgres__safe_cast(field, type) -%}
-    {%- if type | upper == 'ARRAY' -%} {{ field }} {%- else -%} cast({{ field }} as {{ type }}) {%- endif -%}
+    {%- if type | upper != 'ARRAY' -%} cast({{ field }} as {{ type }})
+    {%- elif field is string and field.startswith("'{") and '}::' in field -%} {{ field[:-1].replace('}::', "}'::") }}
+    {%- else -%} {{ field }}
+    {%- endif -%}
 {%- endmacro %}

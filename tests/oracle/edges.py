@@ -10,7 +10,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from pipelines.catalog import Catalog
-from tests.oracle.doings import MOVES, Attempt, Rate, Regrade, Say, Submit, Watch
+from tests.oracle.doings import MOVES, STANDS, Attempt, Rate, Regrade, Say, Submit, Watch
 from tests.oracle.events import (
     AddCourse,
     AddTasks,
@@ -69,6 +69,11 @@ _TRY = (Attempt(1, _NOW, 1, 0, 70, True),)
 _JOIN = (Join(1, _NOW, 1, "Eve", "eve@example.com", None),)
 _RENAME = (_seen(1, _ago(2), 0, "Grace"),)
 _SWITCH = (SwitchCourse(1, _NOW, 0, False),)
+_MOVE = (
+    Watch(0, When(minutes=30), 1, 1, 0, 1, 60, 50, False, 60, MOVES),
+    Watch(1, _NOW, 1, 1, 0, 1, 0, 50, False, 61, STANDS),
+)
+"""Only the position moves, within the same sixteenth of the video."""
 
 NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("int_chat_days", "int_messages_answered"): _ASK,
@@ -93,6 +98,7 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("int_students_tiered", "int_watch_days"): (_watch(1, _NOW, student=1, seconds=0, completion=0),),
     ("int_students_tiered", "time"): (_seen(0, When(days=6, minutes=300), 1),),
     ("int_video_days", "watch_gains"): _WATCH,
+    ("int_video_drop_off", "watch_gains"): _MOVE,
     ("int_watch_days", "watch_gains"): _WATCH,
     ("int_video_progress", "watch_gains"): _WATCH,
     ("int_video_progress", "videos"): (ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True),),
@@ -114,6 +120,7 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("top_questions", "midnight"): (Say(0, _ago(6), 0, 0, "user", "An earlier question of another kind", None),),
     ("video_analytics", "int_video_progress"): (ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True),),
     ("video_analytics", "int_video_days"): (_watch(1, _NOW, student=1, seconds=0, completion=0),),
+    ("video_analytics", "int_video_drop_off"): _MOVE,
     ("video_analytics", "midnight"): (_watch(0, _ago(6), student=1),),
 }  # fmt: skip
 """Per edge what has to happen beside `BEFORE` for its model to be wrong without it. Nothing: the midnight before the third run is enough."""
@@ -122,6 +129,7 @@ UNREACHED: frozenset[Edge] = frozenset(
     {
         ("int_student_progress", "video_progress"),
         ("int_video_progress", "video_progress"),
+        ("int_video_drop_off", "int_video_progress"),
         ("int_messages_answered", "chat_sessions"),
         ("int_messages_answered", "students"),
         ("int_student_days", "quizzes"),

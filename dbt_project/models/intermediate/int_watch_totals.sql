@@ -9,6 +9,9 @@ select
     case when earlier.booked_no is null then progress.last_position_seconds else earlier.last_position_seconds end as last_position_seconds,
     case when earlier.booked_no is null then progress.watch_seconds else earlier.watch_seconds end as watch_seconds,
     case when earlier.booked_no is null then progress.completion_percentage else earlier.completion_percentage end as completion_percentage,
+    case
+        when earlier.booked_no is null then progress.best_completion_percentage else earlier.best_completion_percentage
+    end as best_completion_percentage,
     case when earlier.booked_no is null then progress.is_completed else earlier.is_completed end as is_completed,
     case when earlier.booked_no is null then progress.observed_at else earlier.observed_at end as observed_at
 from {{ ref('stg_video_progress') }} as progress

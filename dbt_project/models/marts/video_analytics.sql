@@ -7,6 +7,11 @@ with videos as (
     where {{ touched('video_id') }}
 ),
 
+drop_offs as (
+    select * from {{ ref('int_video_drop_off') }}
+    where {{ touched('video_id') }}
+),
+
 views as (
     select
         days.video_id,
@@ -35,7 +40,7 @@ select
     videos.high_engagement_count,
     videos.low_engagement_count,
     {{ rate('videos.unfinished_completion_percentage_sum', '(videos.viewer_count - videos.completion_count) * 100') }} as avg_drop_off_rate,
-    videos.drop_off_second,
+    drop_offs.drop_off_second,
     videos.last_viewed_at,
     videos.needs_attention,
     case
@@ -44,3 +49,4 @@ select
     end as attention_reason
 from videos
 left join views on videos.video_id = views.video_id
+left join drop_offs on videos.video_id = drop_offs.video_id
