@@ -43,7 +43,8 @@ class MartColumn:
 class Mart:
     """A table of `marts` with its contract; `analytics` holds its published twin. Files list its rows by `order_by` (SQL).
 
-    `touch_key` are the columns by which it is computed and published piece by piece.
+    `touch_key` are the columns by which it is computed and published piece by piece. `indexes` (SQL, each the inside of the parentheses) are those that
+    readers of the published table need beside its key.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Mart:
     primary_key: tuple[str, ...]
     order_by: tuple[str, ...]
     touch_key: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,10 @@ def _mart(node: Mapping[str, Any]) -> Mart:
     )
     meta = node["config"]["meta"]
     order_by = tuple(meta.get("order_by", meta["grain"]))
-    return Mart(node["name"], meta["title"], node["description"], columns, tuple(meta["grain"]), order_by, tuple(meta["touch_key"]))
+    indexes = tuple(meta.get("reader_indexes", ()))
+    return Mart(
+        node["name"], meta["title"], node["description"], columns, tuple(meta["grain"]), order_by, tuple(meta["touch_key"]), indexes
+    )
 
 
 def _report(exposure: Mapping[str, Any]) -> Report:

@@ -3,6 +3,7 @@
 Belongs here: their DDL, each change in its own short transaction. Does not: their rows (publish).
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable
 
@@ -78,7 +79,16 @@ def _make_table(connection: psycopg.Connection, mart: Mart) -> None:
             raise Problem(
                 f"{mart.name}.{column.name} is published as {found[column.name]}, the contract says {column.data_type}; change the type there by hand, then run again."
             )
+    _make_indexes(connection, mart, table)
     _comment(connection, mart, table)
+
+
+def _make_indexes(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) -> None:
+    """Indexes that the yml declares, under a name that says what they are; those of earlier versions, and those that others made, are left alone."""
+    for index in mart.indexes:
+        name = f"{mart.name}_by_{'_'.join(re.findall(r'[a-z0-9_]+', index))}"[:63]
+        if connection.execute("select to_regclass(format('analytics.%%I', %s::text))", (name,)).fetchone() == (None,):
+            connection.execute(sql.SQL("create index {} on {} ({})").format(sql.Identifier(name), table, warehouse.trusted_sql(index)))
 
 
 def _is_same_type(connection: psycopg.Connection, found: str, wanted: str) -> bool:
