@@ -117,6 +117,15 @@ def init_db() -> None:
     console.say("roles, schemas and ops tables are there")
 
 
+@cli.command()
+def tables() -> None:
+    """Describe the published tables as Markdown: grain, keys, columns, units, an example query. docs/tables.md is this."""
+    from pipelines.catalog import load_catalog
+    from pipelines.table_pages import describe_tables
+
+    click.echo(describe_tables(load_catalog().marts.values()), nl=False)
+
+
 @cli.group()
 def load() -> None:
     """Fill the platform's tables (schema app) with made-up or historical rows, to try things on."""

@@ -22,6 +22,7 @@ from pipelines.dbt_runs import NodeResult, run_dbt
 from pipelines.local import source
 from pipelines.local.world import World
 from pipelines.settings import Settings
+from pipelines.table_pages import example_query
 
 AS_OF = datetime(2026, 3, 15, 12, tzinfo=UTC)
 MANIFEST = read_manifest()
@@ -181,6 +182,12 @@ def test_every_model_and_test_of_the_project_is_good(results: dict[str, NodeResu
     kinds = {result.kind for result in results.values()}
     assert bad == {}, "\n".join(f"{name}: {said}" for name, said in bad.items() if said)
     assert {"model", "seed", "test", "unit_test"} <= kinds
+
+
+def test_example_queries_of_the_page_of_tables_run(tables: psycopg.Connection[dict[str, Any]]) -> None:
+    for mart in load_catalog().marts.values():
+        query = example_query(mart).replace(f"analytics.{mart.name}", f"marts.{mart.name}").replace(":creator_id", f"'{ALPHA}'")
+        assert tables.execute(query.encode()).description, mart.name
 
 
 def test_bad_preferences_only_warn_and_name_the_creator(results: dict[str, NodeResult], tables: psycopg.Connection[dict[str, Any]]) -> None:

@@ -1,0 +1,73 @@
+"""The published tables described for people who query them: docs/tables.md, generated from the contracts.
+
+Belongs here: Markdown of grain, key, columns, units and an example query per table. Does not: the words themselves (the marts' yml).
+"""
+
+from collections.abc import Iterable
+
+from pipelines.catalog import Mart, MartColumn
+
+_HEAD = """# The tables of `analytics`
+
+Generated from the contracts in `dbt_project/models/marts` by `creator-reports tables`; a test keeps it fresh.
+
+Every table carries `creator_id`, and row security shows each reader the rows that are theirs. All rows of one publish become visible at once;
+`analytics.published` says for which instant (`as_of`) they were computed and up to when the source was complete (`complete_through`).
+A column `<x>_rate` is 0 to 1, `<x>_cents` are hundredths of the currency's unit, `<x>_at` are instants, `<x>_on` local days of the creator.
+In the examples `:creator_id` stands for a creator's id.
+
+| table | one row per | what it holds |
+|---|---|---|
+"""
+_SHOWN = 6
+"""So many columns stand in an example."""
+
+
+def describe_tables(marts: Iterable[Mart]) -> str:
+    """The page of all tables as Markdown, by name."""
+    ordered = sorted(marts, key=lambda mart: mart.name)
+    lines = [f"| [`{mart.name}`](#{mart.name}) | {_listed(mart.primary_key)} | {_cell(mart.description)} |" for mart in ordered]
+    return _HEAD + "\n".join(lines) + "\n" + "".join(_section(mart) for mart in ordered)
+
+
+def example_query(mart: Mart) -> str:
+    """A query that shows what the table is for: one creator's rows in the order of its files."""
+    names = [column.name for column in mart.columns if not column.name.endswith("_id")][:_SHOWN]
+    order = "" if mart.primary_key == ("creator_id",) else f"\norder by {', '.join(mart.order_by)}\nlimit 20"
+    return f"select {', '.join(names)}\nfrom analytics.{mart.name}\nwhere creator_id = :creator_id{order};"
+
+
+def _section(mart: Mart) -> str:
+    columns = "\n".join(
+        f"| `{column.name}` | {column.data_type} | {_unit(column)} | {_cell(column.description)} |" for column in mart.columns
+    )
+    indexes = "".join(f" ({index})" for index in mart.indexes)
+    indexes = f" Indexed beside it by{indexes}." if indexes else ""
+    return f"""
+## {mart.name}
+
+{mart.description}
+
+Key: {_listed(mart.primary_key)}.{indexes}
+
+| column | type | unit | what it is |
+|---|---|---|---|
+{columns}
+
+```sql
+{example_query(mart)}
+```
+"""
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(f"`{name}`" for name in names)
+
+
+def _unit(column: MartColumn) -> str:
+    return column.unit or ""
+
+
+def _cell(text: str) -> str:
+    """Text that stays within a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
