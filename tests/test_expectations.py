@@ -34,6 +34,8 @@ ZEROS: dict[str, Any] = {
     ],
     "daily_activity": ["submitting_student_count", "new_student_count"],
     "video_analytics": ["high_engagement_count", "low_engagement_count"],
+    "quiz_analytics": [],
+    "quiz_question_analytics": [],
     "student_engagement_tiers": ["streak_days", "quiz_attempt_count", "quiz_passed_count"],
     "top_questions": [],
 }  # fmt: skip
@@ -61,6 +63,13 @@ GOOD: dict[str, dict[str, Any]] = {
         "creator_id": ONE, "video_id": ONE, "title": "A", "viewer_count": 10, "avg_completion_rate": 0.5, "avg_watch_seconds": 9, "completion_count": 2,
         "completion_rate": 0.2, "avg_drop_off_rate": 0.1, "drop_off_second": 7.5, "last_viewed_at": THEN, "needs_attention": True,
         "attention_reason": "2 of 10 viewers finished the video, under 30%",
+    },
+    "quiz_analytics": {
+        "creator_id": ONE, "quiz_id": ONE, "title": "A", "passing_score": 70, "attempt_count": 5, "student_count": 2, "avg_score": 40, "pass_rate": 0.4,
+        "fail_rate": 0.6, "median_seconds": 60.5, "last_attempted_at": THEN, "is_struggling": True,
+    },
+    "quiz_question_analytics": {
+        "creator_id": ONE, "quiz_id": ONE, "question_id": "q1", "question_no": 1, "question": "Which?", "answer_count": 2, "wrong_count": 1, "wrong_rate": 0.5,
     },
     "student_engagement_tiers": {
         "creator_id": ONE, "student_id": ONE, "email": "secret@example.com", "membership_status": "active", "joined_at": THEN, "last_active_at": THEN,
@@ -131,6 +140,25 @@ BREAKING: dict[tuple[str, str], list[str]] = {
     ("video_analytics", "completions and engagement are of viewers"): ["completion_count = 11", "high_engagement_count = 11"],
     ("video_analytics", "an unwatched video has no rates"): ["viewer_count = 0", "completion_rate = null", "last_viewed_at = null"],
     ("video_analytics", "attention has its reason"): ["attention_reason = null", "needs_attention = false", "viewer_count = 9"],
+    ("quiz_analytics", "one row per quiz, with its creator"): [AGAIN, "creator_id = null", "quiz_id = null"],
+    ("quiz_analytics", "attempts are made by somebody"): [
+        "student_count = 6",
+        "student_count = 0",
+        "attempt_count = null",
+        "last_attempted_at = null",
+    ],
+    ("quiz_analytics", "scores and shares are in range"): ["avg_score = 101", "pass_rate = 1.4", "fail_rate = -0.1", "median_seconds = -1"],
+    ("quiz_analytics", "a quiz without attempts has no rates"): [
+        "avg_score = null",
+        "pass_rate = null",
+        "fail_rate = 0.5",
+        "attempt_count = 0",
+    ],
+    ("quiz_analytics", "struggling is said from 5 attempts on"): ["attempt_count = 4", "fail_rate = 0.4", "is_struggling = null"],
+    ("quiz_question_analytics", "one row per quiz and question, with its creator"): [AGAIN, "creator_id = null", "question_id = null"],
+    ("quiz_question_analytics", "questions are numbered from 1"): ["question_no = 0"],
+    ("quiz_question_analytics", "wrong answers are answers"): ["wrong_count = 3", "answer_count = null", "wrong_count = -1"],
+    ("quiz_question_analytics", "a share needs answers and a correct one"): ["wrong_rate = 1.5", "wrong_rate = null", "wrong_count = null"],
     ("student_engagement_tiers", "one row per student, with its creator"): [AGAIN, "creator_id = null"],
     ("student_engagement_tiers", "the tier is known"): ["tier = 'asleep'"],
     ("student_engagement_tiers", "every student has a tier with a reason"): ["tier_reason = ''", "tier = null", "rules_version = null"],

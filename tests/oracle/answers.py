@@ -13,6 +13,7 @@ from tests.oracle.mirror import Mirror, Snapshot
 from tests.oracle.moment import Moment
 from tests.oracle.overview import creator_overview
 from tests.oracle.questions import asked_and_answered, top_questions
+from tests.oracle.quizzes import quiz_analytics, quiz_question_analytics
 from tests.oracle.students import note_transitions, student_engagement_tiers, students_at
 from tests.oracle.videos import video_analytics
 from tests.oracle.zones import Zones, creators_with_wishes
@@ -22,6 +23,8 @@ Table = dict[tuple, dict[str, Any]]
 KEYS = {
     "creator_overview": ("creator_id",),
     "daily_activity": ("creator_id", "activity_on"),
+    "quiz_analytics": ("quiz_id",),
+    "quiz_question_analytics": ("quiz_id", "question_id"),
     "student_engagement_tiers": ("student_id",),
     "tier_transitions": ("student_id", "changed_at"),
     "top_questions": ("creator_id", "question_id"),
@@ -54,6 +57,8 @@ class Oracle:
         return {
             "creator_overview": creator_overview(moment, students, questions, answers),
             "daily_activity": daily_activity(moment, self.days, self.opened_as_of),
+            "quiz_analytics": quiz_analytics(moment),
+            "quiz_question_analytics": quiz_question_analytics(moment),
             "student_engagement_tiers": student_engagement_tiers(moment, students),
             "tier_transitions": dict(self.transitions),
             "top_questions": top_questions(moment, questions),

@@ -3,7 +3,8 @@
 Belongs here: events of students. Does not: the platform around them (events).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from tests.oracle.events import Event
 from tests.oracle.mirror import Row
@@ -111,13 +112,15 @@ class Attempt(Event):
     quiz: int
     score: int
     is_passed: bool
+    answers: Any = field(default_factory=dict)
+    seconds: int | None = None
 
     def happen(self, place: Place) -> None:
         student, quiz = place.pick("students", self.student), place.pick("quizzes", self.quiz)
         if student and quiz:
             place.add(
                 "quiz_attempts", "attempt", quiz_id=quiz["id"], student_id=student["id"], score=self.score, passed=self.is_passed,
-                time_taken_seconds=None, completed_at=place.at(self.when),
+                answers=self.answers, time_taken_seconds=self.seconds, completed_at=place.at(self.when),
             )  # fmt: skip
 
 
@@ -132,6 +135,18 @@ class Regrade(Event):
     def happen(self, place: Place) -> None:
         if row := place.pick("quiz_attempts", self.attempt):
             place.change("quiz_attempts", row, score=self.score, passed=self.is_passed)
+
+
+@dataclass(frozen=True)
+class Reanswer(Event):
+    """The answers of an attempt are written again."""
+
+    attempt: int
+    answers: Any
+
+    def happen(self, place: Place) -> None:
+        if row := place.pick("quiz_attempts", self.attempt):
+            place.change("quiz_attempts", row, answers=self.answers)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from pipelines.catalog import Catalog
-from tests.oracle.doings import MOVES, STANDS, Attempt, Rate, Regrade, Say, Submit, Watch
+from tests.oracle.doings import MOVES, STANDS, Attempt, Rate, Reanswer, Regrade, Say, Submit, Watch
 from tests.oracle.events import (
     AddCourse,
     AddTasks,
     AddVideos,
     ChangePlan,
+    ChangeQuiz,
     ChangeStudent,
     ChangeVideo,
     Event,
@@ -68,6 +69,9 @@ _ASK = (Say(1, _NOW, 0, 0, "user", "Where is the second part of it?", None),)
 _TRY = (Attempt(1, _NOW, 1, 0, 70, True),)
 _JOIN = (Join(1, _NOW, 1, "Eve", "eve@example.com", None),)
 _RENAME = (_seen(1, _ago(2), 0, "Grace"),)
+_ASKING = ({"id": "q1", "question": "Which?", "correct_answer": "a"},)
+_SET = ChangeQuiz(0, _ago(140), 0, "Task", None, _ASKING)
+_RIGHT = {"q1": "a"}
 _SWITCH = (SwitchCourse(1, _NOW, 0, False),)
 _MOVE = (
     Watch(0, When(minutes=30), 1, 1, 0, 1, 60, 50, False, 60, MOVES),
@@ -114,6 +118,11 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("daily_activity", "int_watch_days"): _WATCH,
     ("daily_activity", "creators"): (Found(0, When(minutes=-30), "Company", "pro"),),
     ("daily_activity", "midnight"): (),
+    ("quiz_analytics", "quizzes"): (ChangeQuiz(1, _NOW, 0, "Renamed", None, ()),),
+    ("quiz_analytics", "int_quiz_results"): _TRY,
+    ("quiz_question_analytics", "quizzes"): (ChangeQuiz(1, _NOW, 0, "Task", None, _ASKING),),
+    ("quiz_question_analytics", "quiz_attempts"): (_SET, Attempt(0, _ago(2), 1, 0, 80, True, _RIGHT), Reanswer(1, _NOW, 1, {"q1": "b"})),
+    ("quiz_question_analytics", "int_quiz_results"): (_SET, Join(1, When(minutes=-30), 1, "Eve", None, None), Attempt(1, _NOW, 2, 0, 80, True, _RIGHT)),
     ("student_engagement_tiers", "int_students_tiered"): _RENAME,
     ("tier_transitions", "int_students_tiered"): (_seen(0, _ago(8), 1), _seen(1, _NOW, 1)),
     ("top_questions", "int_messages_answered"): _ASK,

@@ -142,16 +142,34 @@ class ChangeVideo(Event):
 
 @dataclass(frozen=True)
 class AddTasks(Event):
-    """Quizzes and projects appear."""
+    """Quizzes, each with the same questions (any list of objects), and projects appear."""
 
     quizzes: int
     projects: int
+    questions: tuple[Any, ...] = ()
 
     def happen(self, place: Place) -> None:
         at = place.at(self.when)
-        for table, kind, count in (("quizzes", "quiz", self.quizzes), ("projects", "project", self.projects)):
+        quiz = {"difficulty": None, "questions": self.questions, "passing_score": 70}
+        for table, kind, count, facts in (("quizzes", "quiz", self.quizzes, quiz), ("projects", "project", self.projects, {})):
             for _ in range(count):
-                place.add(table, kind, creator_id=place.creator_id, title="Task", created_at=at, updated_at=at)
+                place.add(table, kind, creator_id=place.creator_id, title="Task", created_at=at, updated_at=at, **facts)
+
+
+@dataclass(frozen=True)
+class ChangeQuiz(Event):
+    """A quiz gets another title, difficulty and questions."""
+
+    quiz: int
+    title: str
+    difficulty: str | None
+    questions: tuple[Any, ...]
+
+    def happen(self, place: Place) -> None:
+        if row := place.pick("quizzes", self.quiz):
+            place.change(
+                "quizzes", row, title=self.title, difficulty=self.difficulty, questions=self.questions, updated_at=place.at(self.when)
+            )
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from tests.oracle.moment import QUIZ, Moment
+from tests.oracle.moment import Moment
 from tests.oracle.numbers import mean, rate
 from tests.oracle.questions import Answer, Question, satisfaction, within
+from tests.oracle.quizzes import finished_attempts
 from tests.oracle.students import Student, tier_of
 from tests.oracle.videos import viewers_of
 
@@ -81,9 +82,7 @@ def _of_videos(moment: Moment, creator_id: UUID) -> dict[str, Any]:
 
 
 def _of_quizzes(moment: Moment, creator_id: UUID) -> dict[str, Any]:
-    attempts = [
-        deed.row for deed in moment.deeds if deed.kind == QUIZ and deed.creator_id == creator_id and deed.student_id in moment.students
-    ]
+    attempts = [deed.row for deed in finished_attempts(moment) if deed.creator_id == creator_id]
     return {
         "quiz_count": sum(row["creator_id"] == creator_id for row in moment.quizzes.values()),
         "quiz_pass_rate": rate(sum(row["passed"] for row in attempts), len(attempts)),

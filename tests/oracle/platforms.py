@@ -35,6 +35,20 @@ _ASKED = (
     "مرحبا كيف الحال؟", "Ｈｏｗ ｄｏ I install it", "why 🦊 does it happen", "How do I " + "really " * 1_500 + "install it",
 )  # fmt: skip
 
+QUESTIONS: tuple[tuple[Any, ...], ...] = (
+    (),
+    ({"id": "q1", "question": "Which?", "correct_answer": "a", "points": 1}, {"id": 2, "question": "How many?", "correct_answer": 3}),
+    ({"id": "q1", "question": "=1+1", "correct_answer": True}, {"id": "q1", "correct_answer": "b"}, {"question": "no id", "correct_answer": "a"}, {}),
+    ({"id": None}, {"id": ["q1"]}, {"id": {}}, {"id": True, "correct_answer": "a"}, {"id": "x" * 201, "correct_answer": "a"}, {"id": "", "correct_answer": ""}),
+    ({"id": "q1", "question": ["nested"], "correct_answer": ["a", "b"]}, {"id": "2", "question": None, "correct_answer": None}, {"id": "x" * 200}),
+)  # fmt: skip
+"""Questions of quizzes as they should be, and as they should not."""
+
+_ANSWERS: tuple[Any, ...] = (
+    {}, {"q1": "a", "2": 3}, {"q1": "b", "2": "3"}, {"q1": None, "2": 4}, {"q1": True}, {"q1": "true", "q9": "a"}, {"q1": ["a", "b"], "2": "a"},
+    {"q1": ["b", "a"], "": "", "x" * 200: "y"}, {"true": "a", "null": "a", "x" * 201: "a"},
+)  # fmt: skip
+
 _text = st.one_of(
     st.sampled_from(_HOSTILE), st.text(st.characters(exclude_categories=["Cs", "Cn", "Co"], exclude_characters="\x00"), max_size=12)
 )
@@ -76,6 +90,9 @@ _watching = {
     "position": st.integers(0, 3600),
     "clock": st.sampled_from((doings.MOVES, doings.MOVES, doings.MOVES, doings.STANDS)),
 }
+_questions = st.sampled_from(QUESTIONS)
+_answers = st.sampled_from(_ANSWERS)
+_seconds = st.one_of(st.none(), st.integers(0, 600))
 _statuses = st.sampled_from(("in-progress", "submitted", "reviewed", "passed"))
 _memberships = st.sampled_from(("active", "expired", "cancelled", "trialing"))
 _plans = st.sampled_from(("basic", "pro", "enterprise"))
@@ -98,7 +115,8 @@ def _happenings(run: st.SearchStrategy[int], when: st.SearchStrategy[When]) -> s
         st.builds(doings.Say, **at, student=_number, conversation=st.integers(0, 1), role=st.just("user"), text=_wordings, feedback=st.none()),
         st.builds(doings.Say, **at, student=_number, conversation=st.integers(0, 1), role=_roles, text=_asked, feedback=_feedback),
         st.builds(doings.Rate, **at, message=_number, feedback=_feedback),
-        st.builds(doings.Attempt, **at, student=_number, quiz=_number, score=st.integers(0, 100), is_passed=st.booleans()),
+        st.builds(doings.Attempt, **at, student=_number, quiz=_number, score=st.integers(0, 100), is_passed=st.booleans(), answers=_answers, seconds=_seconds),
+        st.builds(doings.Regrade, **at, attempt=_number, score=st.integers(0, 100), is_passed=st.booleans()),
         st.builds(doings.Submit, **at, student=_number, project=_number, status=_statuses, handed_in=_maybe_when),
         st.builds(doings.ChangeSubmission, **at, submission=_number, status=_statuses, score=st.one_of(st.none(), st.integers(0, 100)), handed_in=_maybe_when),
         st.builds(events.Join, **at, count=st.sampled_from((1, 1, 3)), name=_maybe_text, email=_maybe_text, seen=_maybe_when),
@@ -107,7 +125,8 @@ def _happenings(run: st.SearchStrategy[int], when: st.SearchStrategy[When]) -> s
         st.builds(events.ChangeVideo, **at, **_video_facts, video=_number),
         st.builds(events.AddCourse, **at, is_active=st.booleans()),
         st.builds(events.SwitchCourse, **at, course=_number, is_active=st.booleans()),
-        st.builds(events.AddTasks, **at, quizzes=st.integers(0, 2), projects=st.integers(0, 2)),
+        st.builds(events.AddTasks, **at, quizzes=st.integers(0, 2), projects=st.integers(0, 2), questions=_questions),
+        st.builds(events.ChangeQuiz, **at, quiz=_number, title=_text, difficulty=_maybe_text, questions=_questions),
         st.builds(events.SetPreferences, **at, stored=_preferences),
         st.builds(events.SetPreferences, **at, stored=_preferences),
         st.builds(events.ChangePlan, **at, name=_text, plan=_plans, expires=_maybe_when),
@@ -125,7 +144,7 @@ def platforms(draw: st.DrawFn) -> list[Event]:
         *draw(st.lists(st.builds(events.SetPreferences, **at, stored=_preferences), max_size=1)),
         *draw(st.lists(st.builds(events.AddCourse, **at, is_active=st.booleans()), max_size=2)),
         *draw(st.lists(st.builds(events.AddVideos, **at, **_video_facts, count=st.sampled_from((1, 2, 5, 11))), max_size=3)),
-        *draw(st.lists(st.builds(events.AddTasks, **at, quizzes=st.integers(1, 2), projects=st.integers(1, 2)), max_size=1)),
+        *draw(st.lists(st.builds(events.AddTasks, **at, quizzes=st.integers(1, 2), projects=st.integers(1, 2), questions=_questions), max_size=1)),
         *draw(st.lists(st.builds(events.Join, **at, count=st.sampled_from((1, 2, 3, 12)), name=_maybe_text, email=_maybe_text, seen=_maybe_when), max_size=3)),
     ]  # fmt: skip
     history = draw(st.lists(_happenings(st.just(founded), _long_ago if founded == 0 else _recent), min_size=5, max_size=25))

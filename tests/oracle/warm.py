@@ -102,7 +102,7 @@ def warm_settings(world: World, database_url: str) -> Settings:
 
 def _value(value: Any, kind: str) -> Any:
     if kind == "jsonb":
-        return None if value is None else Jsonb(value)
+        return None if value is None else Jsonb(list(value) if isinstance(value, tuple) else value)
     if value is not None and kind == "timestamp without time zone":
         return value.replace(tzinfo=None)  # the oracle's instants are UTC
     return value

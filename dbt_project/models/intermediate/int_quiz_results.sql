@@ -1,14 +1,15 @@
 with attempts as (
     select
-        attempts.quiz_id,
+        quiz_id,
         count(*) as attempt_count,
-        count(*) filter (where attempts.is_passed) as pass_count,
-        sum(attempts.score) as score_sum
-    from {{ ref('stg_quiz_attempts') }} as attempts
-    inner join {{ ref('stg_quizzes') }} as quizzes on attempts.quiz_id = quizzes.quiz_id
-    inner join {{ ref('stg_students') }} as students on attempts.student_id = students.student_id and quizzes.creator_id = students.creator_id
-    where attempts.completed_at <= {{ as_of() }} and students.joined_at <= {{ as_of() }} and {{ touched('attempts.quiz_id') }}
-    group by attempts.quiz_id
+        count(distinct student_id) as student_count,
+        count(*) filter (where is_passed) as pass_count,
+        sum(score) as score_sum,
+        percentile_cont(0.5) within group (order by time_taken_seconds) as median_seconds,
+        max(completed_at) as last_attempted_at
+    from {{ ref('int_attempts') }}
+    where {{ touched('quiz_id') }}
+    group by quiz_id
 )
 
 select
@@ -16,8 +17,12 @@ select
     quizzes.quiz_id,
     quizzes.created_at,
     coalesce(attempts.attempt_count, 0)::integer as attempt_count,
+    coalesce(attempts.student_count, 0)::integer as student_count,
     coalesce(attempts.pass_count, 0)::integer as pass_count,
-    coalesce(attempts.score_sum, 0)::bigint as score_sum
+    coalesce(attempts.score_sum, 0)::bigint as score_sum,
+    -- The middle of two whole seconds is whole or a half: exact in floating point too.
+    attempts.median_seconds::numeric(12, 2) as median_seconds,
+    attempts.last_attempted_at
 from {{ ref('stg_quizzes') }} as quizzes
 left join attempts on quizzes.quiz_id = attempts.quiz_id
 where {{ touched('quizzes.quiz_id') }}
