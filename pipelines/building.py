@@ -44,8 +44,16 @@ def _below(catalog: Catalog, names: Iterable[str]) -> set[str]:
     return found
 
 
-def build(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Callable[[str], None]) -> list[NodeResult]:
-    """Bring all models up to date; one result per model that was built. A failed model is a result, its successors are skipped."""
+def build(
+    settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly: bool = False, say: Callable[[str], None]
+) -> list[NodeResult]:
+    """Bring all models up to date, those of meta.cadence: daily in nightly runs only; one result per model that was built.
+
+    A failed model is a result, its successors are skipped.
+    """
+    if is_nightly:
+        with warehouse.owned_transaction(settings, run) as connection:
+            touching.stop_waiting(connection)
     plan = plan_build(settings, catalog)
     mark(settings, run, "building")
     with warehouse.owned_transaction(settings, run) as connection:

@@ -30,6 +30,7 @@ class Model:
     for that instant may take the row back. `saved_by` is the column by whose day the rows are saved to the ledger's bucket.
 
     `adds`, `grows` and `added_by` say how a change of progress is added to a row instead of computing it anew (see additions).
+    `is_daily`: nightly runs alone bring the table up to date, its touched keys wait for them.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Model:
     adds: tuple[str, ...] = ()
     grows: tuple[str, ...] = ()
     added_by: str | None = None
+    is_daily: bool = False
 
     @property
     def key_part(self) -> str | None:
@@ -96,6 +98,7 @@ def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
             tuple(meta.get("adds", ())),
             tuple(meta.get("grows", ())),
             meta.get("added_by"),
+            meta.get("cadence") == "daily",
         )
     return found
 

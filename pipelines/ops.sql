@@ -90,6 +90,11 @@ create or replace function ops.sixteenth(position_seconds integer, duration_seco
 $$;
 comment on function ops.sixteenth(integer, integer) is 'In which sixteenth of a video a position lies, 1 to 16; 1 while its length is unknown.';
 
+-- Row-level tables (meta.cadence: daily) are built once a day: what changes them waits here for the nightly run.
+create table if not exists ops.waiting (
+    table_name text not null, key_id uuid not null, key_part text not null default '', primary key (table_name, key_id, key_part));
+comment on table ops.waiting is 'Touched keys of models that only nightly runs build. The next one moves them to ops.touched; until then their published rows are as of the last.';
+
 create table if not exists ops.models (
     model_name text primary key, version text not null, is_published boolean not null default false);
 comment on table ops.models is 'Per dbt model: the version of code and contract that its table or view was built by; is_published: whether all its rows were published since.';
@@ -177,7 +182,7 @@ create unique index if not exists export_log_one_end on ops.export_log (export_i
 create index if not exists export_log_latest on ops.export_log (creator_id, report, format, log_id desc);
 create index if not exists export_log_edition on ops.export_log (edition_on);
 grant select, insert on ops.export_log to publisher;
-grant select on ops.current_run, ops.build, ops.touched to publisher;
+grant select on ops.current_run, ops.build, ops.touched, ops.waiting to publisher;
 
 create or replace function ops.refuse_change() returns trigger language plpgsql as $$
 begin

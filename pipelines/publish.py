@@ -11,7 +11,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from pipelines import published_tables, warehouse
+from pipelines import published_tables, touching, warehouse
 from pipelines.catalog import Mart
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -55,7 +55,8 @@ def publish(
     """Merge the touched rows of all audited marts into `analytics` in one transaction; readers see the old rows or the new ones, never a mixture.
 
     All rows are compared nightly, and of a mart that was built whole. Creators whom a failed check names keep their old rows, and their keys stay touched.
-    Refuses marts that are not audited, and an `as_of` before the published one. An equal `as_of` merges what differs.
+    A mart that waits for a nightly run keeps its as_of. Refuses marts that are not audited, and an `as_of` before the published one. An
+    equal `as_of` merges what differs.
     """
     marts = list(marts)
     published_tables.make(settings, marts)
@@ -75,7 +76,10 @@ def publish(
         connection.execute("grant select on pg_temp.held to publisher")
         warehouse.set_role(connection, "publisher")
         published = [_merge(connection, mart, is_whole=is_nightly or mart.name in whole) for mart in marts]
+        waiting = touching.waiting_tables(connection)
         for mart in marts:
+            if mart.name in waiting:
+                continue
             connection.execute(
                 """insert into analytics.published (table_name, as_of, complete_through, run_id, code_version) values (%s, %s, %s, %s, %s)
                    on conflict (table_name) do update set as_of = excluded.as_of, complete_through = excluded.complete_through,

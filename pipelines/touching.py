@@ -4,7 +4,8 @@ Belongs here: the rows that changed (`pg_temp.changed_<table>`), rows that are d
 Does not: when edges from model to model are followed (pieces), what a key's rows are (dbt).
 
 An edge is a select over `changed` (columns of raw.<table> and `op`: insert, update (new version), old (version before), delete, due), which gives the touch
-key of the model. `midnights` has (creator_id, was_on, today_on) of creators whose local day moved on, `period` one row (since, as_of).
+key of the model. Models of meta.cadence: daily have edges from rows and time only: their keys go to `ops.waiting`, and the nightly run moves them over.
+`midnights` has (creator_id, was_on, today_on) of creators whose local day moved on, `period` one row (since, as_of).
 """
 
 from collections.abc import Iterable, Mapping
@@ -122,8 +123,14 @@ def _follow(connection: psycopg.Connection, model: Model, edge: str, changed: sq
     return connection.execute(
         rows
         + sql.SQL(
-            "insert into ops.touched select distinct {}, id, {} from ({}) as {} where id is not null order by 2, 3 on conflict do nothing"
-        ).format(model.name, trusted_sql(part), trusted_sql(edge), trusted_sql(alias))
+            "insert into {} select distinct {}, id, {} from ({}) as {} where id is not null order by 2, 3 on conflict do nothing"
+        ).format(
+            sql.Identifier("ops", "waiting" if model.is_daily else "touched"),
+            model.name,
+            trusted_sql(part),
+            trusted_sql(edge),
+            trusted_sql(alias),
+        )
     ).rowcount
 
 
@@ -136,7 +143,20 @@ def follow_model(connection: psycopg.Connection, name: str, followers: Iterable[
 
 def forget(connection: psycopg.Connection, names: Iterable[str]) -> None:
     """Drop the touched keys of models that are about to be built whole, or exist no longer."""
-    connection.execute("delete from ops.touched where table_name = any(%s)", (list(names),))
+    for table in ("touched", "waiting"):
+        connection.execute(sql.SQL("delete from {} where table_name = any(%s)").format(sql.Identifier("ops", table)), (list(names),))
+
+
+def stop_waiting(connection: psycopg.Connection) -> None:
+    """Make what waits for a nightly run touched: this is one."""
+    connection.execute(
+        "with taken as (delete from ops.waiting returning *) insert into ops.touched select * from taken on conflict do nothing"
+    )
+
+
+def waiting_tables(connection: psycopg.Connection) -> set[str]:
+    """Models with keys that wait for the next nightly run: their rows are as of the last."""
+    return {row[0] for row in connection.execute("select distinct table_name from ops.waiting")}
 
 
 def touched_counts(connection: psycopg.Connection) -> Mapping[str, int]:

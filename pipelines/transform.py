@@ -62,7 +62,7 @@ def build_assets(settings: Settings, manifest: Mapping[str, Any], catalog: Catal
             if is_some:
                 results = building.rebuild(settings, catalog, run, _names(context, manifest), say=context.log.info)
             else:
-                results = building.build(settings, catalog, run, say=context.log.info)
+                results = building.build(settings, catalog, run, is_nightly=is_nightly, say=context.log.info)
             built_well = all(result.is_good for result in results)
             tests = building.test(settings, catalog, run, is_nightly=is_nightly) if built_well else []
             stopping = building.stoppers(settings, [*results, *tests])

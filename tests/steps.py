@@ -38,7 +38,7 @@ def run(
         after("read")
         booking.book(settings, catalog, entered, say=silent)
         after("book")
-        built = building.build(settings, catalog, entered, say=silent)
+        built = building.build(settings, catalog, entered, is_nightly=is_nightly, say=silent)
         after("build")
         tested = building.test(settings, catalog, entered, is_nightly=is_nightly) if is_tested else []
         after("test")

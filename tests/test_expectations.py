@@ -34,6 +34,9 @@ ZEROS: dict[str, Any] = {
     ],
     "daily_activity": ["submitting_student_count", "new_student_count"],
     "video_analytics": ["high_engagement_count", "low_engagement_count"],
+    "chat_transcript": [],
+    "progress": [],
+    "quiz_results": [],
     "quiz_analytics": [],
     "quiz_question_analytics": [],
     "student_engagement_tiers": ["streak_days", "quiz_attempt_count", "quiz_passed_count"],
@@ -63,6 +66,16 @@ GOOD: dict[str, dict[str, Any]] = {
         "creator_id": ONE, "video_id": ONE, "title": "A", "viewer_count": 10, "avg_completion_rate": 0.5, "avg_watch_seconds": 9, "completion_count": 2,
         "completion_rate": 0.2, "avg_drop_off_rate": 0.1, "drop_off_second": 7.5, "last_viewed_at": THEN, "needs_attention": True,
         "attention_reason": "2 of 10 viewers finished the video, under 30%",
+    },
+    "chat_transcript": {
+        "creator_id": ONE, "message_id": ONE, "session_id": ONE, "student_id": ONE, "role": "user", "content": "=How?", "feedback": None, "sent_at": THEN,
+    },
+    "progress": {
+        "creator_id": ONE, "student_id": ONE, "video_id": ONE, "video_title": "A", "watch_seconds": 0, "completion_rate": 0.01, "is_completed": False,
+        "last_position_seconds": 0, "last_watched_at": THEN,
+    },
+    "quiz_results": {
+        "creator_id": ONE, "attempt_id": ONE, "student_id": ONE, "quiz_id": ONE, "quiz_title": "A", "score": 70, "is_passed": True, "completed_at": THEN,
     },
     "quiz_analytics": {
         "creator_id": ONE, "quiz_id": ONE, "title": "A", "passing_score": 70, "attempt_count": 5, "student_count": 2, "avg_score": 40, "pass_rate": 0.4,
@@ -140,6 +153,20 @@ BREAKING: dict[tuple[str, str], list[str]] = {
     ("video_analytics", "completions and engagement are of viewers"): ["completion_count = 11", "high_engagement_count = 11"],
     ("video_analytics", "an unwatched video has no rates"): ["viewer_count = 0", "completion_rate = null", "last_viewed_at = null"],
     ("video_analytics", "attention has its reason"): ["attention_reason = null", "needs_attention = false", "viewer_count = 9"],
+    ("chat_transcript", "one row per message, with its creator"): [AGAIN, "creator_id = null", "message_id = null"],
+    ("chat_transcript", "somebody said it, in a conversation, at a time"): [
+        "role = 'system'",
+        "content = null",
+        "sent_at = null",
+        "student_id = null",
+    ],
+    ("chat_transcript", "answers alone are rated"): ["feedback = 'positive'"],
+    ("progress", "one row per student and video, with their creator"): [AGAIN, "creator_id = null", "video_id = null"],
+    ("progress", "whoever has a row watched"): ["completion_rate = 0", "last_watched_at = null", "is_completed = null"],
+    ("progress", "progress is in range"): ["completion_rate = 1.01", "watch_seconds = -1", "last_position_seconds = -1"],
+    ("quiz_results", "one row per attempt, with its creator"): [AGAIN, "creator_id = null", "attempt_id = null"],
+    ("quiz_results", "student, quiz and outcome are known"): ["student_id = null", "is_passed = null", "completed_at = null"],
+    ("quiz_results", "scores and times are in range"): ["score = 101", "time_taken_seconds = -1"],
     ("quiz_analytics", "one row per quiz, with its creator"): [AGAIN, "creator_id = null", "quiz_id = null"],
     ("quiz_analytics", "attempts are made by somebody"): [
         "student_count = 6",

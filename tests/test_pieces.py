@@ -58,6 +58,22 @@ def test_an_hour_without_changed_code_starts_no_dbt(warm: Warm, monkeypatch: pyt
     assert comparison.compare(warm.settings, warm.catalog) == []
 
 
+def test_a_daily_table_waits_for_the_night_and_says_so(warm: Warm) -> None:
+    """Its rows and its as_of stay as the last whole build left them; the nightly run makes both new."""
+    stands = (
+        "select (select max(watch_seconds) from analytics.progress), (select as_of from analytics.published where table_name = 'progress')"
+    )
+    before = warm.fetch(stands)
+    assert before[0]["as_of"] == SCHEDULE.instants[0]
+    assert warm.fetch("select distinct table_name from ops.waiting") == [{"table_name": "progress"}]
+    _hour(warm, 2)
+    assert warm.fetch(stands) == before
+    _write(warm, 3)
+    warm.run(SCHEDULE.instants[3], is_nightly=True)
+    assert warm.fetch(stands) == [{"max": before[0]["max"] + 120, "as_of": SCHEDULE.instants[3]}]
+    assert warm.fetch("select * from ops.waiting union all select * from ops.touched") == []
+
+
 def test_sql_of_an_earlier_version_is_compiled_anew(warm: Warm) -> None:
     with warehouse.connect(warm.settings) as connection:
         connection.execute("update ops.compiled set version = 'earlier', query = 'select broken'")

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.oracle.days import Day, StudentDay, daily_activity, keep_days
 from tests.oracle.ledger import Ledger
+from tests.oracle.listings import chat_transcript, progress, quiz_results
 from tests.oracle.mirror import Mirror, Snapshot
 from tests.oracle.moment import Moment
 from tests.oracle.overview import creator_overview
@@ -21,10 +22,13 @@ from tests.oracle.zones import Zones, creators_with_wishes
 Table = dict[tuple, dict[str, Any]]
 
 KEYS = {
+    "chat_transcript": ("message_id",),
     "creator_overview": ("creator_id",),
     "daily_activity": ("creator_id", "activity_on"),
+    "progress": ("student_id", "video_id"),
     "quiz_analytics": ("quiz_id",),
     "quiz_question_analytics": ("quiz_id", "question_id"),
+    "quiz_results": ("attempt_id",),
     "student_engagement_tiers": ("student_id",),
     "tier_transitions": ("student_id", "changed_at"),
     "top_questions": ("creator_id", "question_id"),
@@ -43,6 +47,7 @@ class Oracle:
     zones: Zones = field(default_factory=Zones)
     days: dict[StudentDay, Day] = field(default_factory=dict)
     transitions: Table = field(default_factory=dict)
+    listings: dict[str, Table] = field(default_factory=dict)
     opened_as_of: datetime | None = None
 
     def see(self, snapshot: Snapshot) -> dict[str, Table]:
@@ -54,7 +59,14 @@ class Oracle:
         students = students_at(moment, self.days)
         questions, answers = asked_and_answered(moment)
         note_transitions(self.transitions, moment, students)
+        if snapshot.is_nightly or not self.listings:
+            self.listings = {
+                "chat_transcript": chat_transcript(moment),
+                "progress": progress(moment),
+                "quiz_results": quiz_results(moment),
+            }
         return {
+            **self.listings,
             "creator_overview": creator_overview(moment, students, questions, answers),
             "daily_activity": daily_activity(moment, self.days, self.opened_as_of),
             "quiz_analytics": quiz_analytics(moment),

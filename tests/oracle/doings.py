@@ -93,6 +93,18 @@ class Say(Event):
 
 
 @dataclass(frozen=True)
+class Retitle(Event):
+    """A conversation gets another title."""
+
+    conversation: int
+    title: str
+
+    def happen(self, place: Place) -> None:
+        if row := place.pick("chat_sessions", self.conversation):
+            place.change("chat_sessions", row, title=self.title, updated_at=place.at(self.when))
+
+
+@dataclass(frozen=True)
 class Rate(Event):
     """Feedback on a message, or taken back; the source keeps no time of it."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from pipelines.catalog import Catalog
-from tests.oracle.doings import MOVES, STANDS, Attempt, Rate, Reanswer, Regrade, Say, Submit, Watch
+from tests.oracle.doings import MOVES, STANDS, Attempt, Rate, Reanswer, Regrade, Retitle, Say, Submit, Watch
 from tests.oracle.events import (
     AddCourse,
     AddTasks,
@@ -29,8 +29,8 @@ from tests.oracle.schedules import Schedule, When, make_schedule
 Edge = tuple[str, str]
 """Model and cause."""
 
-SCHEDULE: Schedule = make_schedule("edges", "2025-06-10T11:00", (1, 24), ())
-"""The first run builds whole, the second by what changed within an hour, the third after a midnight and a day of silence."""
+SCHEDULE: Schedule = make_schedule("edges", "2025-06-10T11:00", (1, 24), (2,))
+"""The first run builds whole, the second by what changed within an hour, the third, a nightly one, after a midnight and a day of silence."""
 
 _NOW = When(minutes=10)
 _QUESTION = "How do I install it on my machine?"
@@ -106,6 +106,9 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("int_watch_days", "watch_gains"): _WATCH,
     ("int_video_progress", "watch_gains"): _WATCH,
     ("int_video_progress", "videos"): (ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True),),
+    ("chat_transcript", "chat_messages"): _ASK,
+    ("chat_transcript", "chat_sessions"): (Retitle(1, _NOW, 0, "Renamed"),),
+    ("chat_transcript", "students"): _RENAME,
     ("creator_overview", "creators"): (ChangePlan(1, _NOW, "Renamed", "pro", None),),
     ("creator_overview", "quizzes"): (AddTasks(0, When(minutes=-30), 1, 0),),
     ("creator_overview", "int_quiz_results"): (Regrade(1, _NOW, 0, 60, False),),
@@ -118,6 +121,13 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("daily_activity", "int_watch_days"): _WATCH,
     ("daily_activity", "creators"): (Found(0, When(minutes=-30), "Company", "pro"),),
     ("daily_activity", "midnight"): (),
+    ("progress", "watch_gains"): _WATCH,
+    ("progress", "students"): _RENAME,
+    ("progress", "videos"): (ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True),),
+    ("progress", "courses"): (SwitchCourse(1, _NOW, 0, True, "Renamed"),),
+    ("quiz_results", "quiz_attempts"): _TRY,
+    ("quiz_results", "quizzes"): (ChangeQuiz(1, _NOW, 0, "Renamed", None, ()),),
+    ("quiz_results", "students"): _RENAME,
     ("quiz_analytics", "quizzes"): (ChangeQuiz(1, _NOW, 0, "Renamed", None, ()),),
     ("quiz_analytics", "int_quiz_results"): _TRY,
     ("quiz_question_analytics", "quizzes"): (ChangeQuiz(1, _NOW, 0, "Task", None, _ASKING),),
@@ -137,6 +147,7 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
 UNREACHED: frozenset[Edge] = frozenset(
     {
         ("int_student_progress", "video_progress"),
+        ("progress", "video_progress"),
         ("int_video_progress", "video_progress"),
         ("int_video_drop_off", "int_video_progress"),
         ("int_messages_answered", "chat_sessions"),
@@ -159,6 +170,7 @@ _OWNED = {
     "student_id": "select id from raw.students where creator_id = '{}'",
     "video_id": "select id from raw.videos where creator_id = '{}'",
     "quiz_id": "select id from raw.quizzes where creator_id = '{}'",
+    "attempt_id": "select a.id from raw.quiz_attempts a join raw.quizzes q on q.id = a.quiz_id where q.creator_id = '{}'",
     "session_id": "select id from raw.chat_sessions where creator_id = '{}'",
 }
 

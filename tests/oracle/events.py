@@ -90,14 +90,15 @@ class AddCourse(Event):
 
 @dataclass(frozen=True)
 class SwitchCourse(Event):
-    """A course is offered, or no longer."""
+    """A course is offered, or no longer, and gets another title."""
 
     course: int
     is_active: bool
+    title: str = "Course"
 
     def happen(self, place: Place) -> None:
         if row := place.pick("courses", self.course):
-            place.change("courses", row, is_active=self.is_active, updated_at=place.at(self.when))
+            place.change("courses", row, is_active=self.is_active, title=self.title, updated_at=place.at(self.when))
 
 
 @dataclass(frozen=True)
