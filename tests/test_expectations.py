@@ -35,6 +35,9 @@ ZEROS: dict[str, Any] = {
     "daily_activity": ["submitting_student_count", "new_student_count"],
     "video_analytics": ["high_engagement_count", "low_engagement_count"],
     "chat_transcript": [],
+    "cohort_retention": [],
+    "course_progress": [],
+    "revenue_monthly": [],
     "progress": [],
     "quiz_results": [],
     "quiz_analytics": [],
@@ -76,6 +79,18 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "quiz_results": {
         "creator_id": ONE, "attempt_id": ONE, "student_id": ONE, "quiz_id": ONE, "quiz_title": "A", "score": 70, "is_passed": True, "completed_at": THEN,
+    },
+    "cohort_retention": {
+        "creator_id": ONE, "cohort_on": "2026-02-01", "month_on": "2026-03-01", "month_no": 1, "is_partial": False, "student_count": 2, "active_count": 1,
+        "active_rate": 0.5,
+    },
+    "course_progress": {
+        "creator_id": ONE, "course_id": ONE, "title": "A", "is_active": True, "video_count": 2, "student_count": 3, "started_count": 2, "completed_count": 1,
+        "avg_progress_rate": 0.5, "completion_rate": 0.5, "median_day_count": 1.5,
+    },
+    "revenue_monthly": {
+        "creator_id": ONE, "month_on": "2026-03-01", "currency": "USD", "payment_count": 2, "revenue_cents": 100, "paying_student_count": 1,
+        "failed_payment_count": 1,
     },
     "quiz_analytics": {
         "creator_id": ONE, "quiz_id": ONE, "title": "A", "passing_score": 70, "attempt_count": 5, "student_count": 2, "avg_score": 40, "pass_rate": 0.4,
@@ -167,6 +182,37 @@ BREAKING: dict[tuple[str, str], list[str]] = {
     ("quiz_results", "one row per attempt, with its creator"): [AGAIN, "creator_id = null", "attempt_id = null"],
     ("quiz_results", "student, quiz and outcome are known"): ["student_id = null", "is_passed = null", "completed_at = null"],
     ("quiz_results", "scores and times are in range"): ["score = 101", "time_taken_seconds = -1"],
+    ("cohort_retention", "one row per creator, cohort and month"): [AGAIN, "creator_id = null", "month_on = null"],
+    ("cohort_retention", "months are numbered from joining"): [
+        "month_no = 0",
+        "month_no = -1",
+        "month_on = '2026-01-01'",
+        "cohort_on = '2026-02-02'",
+    ],
+    ("cohort_retention", "the active are of those who joined"): [
+        "active_count = 3",
+        "active_rate = null",
+        "student_count = 0",
+        "is_partial = null",
+    ],
+    ("course_progress", "one row per course, with its creator"): [AGAIN, "creator_id = null", "course_id = null"],
+    ("course_progress", "who completes has started"): [
+        "completed_count = 3",
+        "started_count = 4",
+        "video_count = 0",
+        "student_count = null",
+    ],
+    ("course_progress", "a course that nobody started has no rates"): [
+        "started_count = 0",
+        "avg_progress_rate = 1.1",
+        "completion_rate = null",
+    ],
+    ("course_progress", "days are of those who completed"): ["median_day_count = -1", "completed_count = 0", "is_active = null"],
+    ("revenue_monthly", "one row per creator, month and currency"): [AGAIN, "creator_id = null", "currency = null"],
+    ("revenue_monthly", "months begin on the first"): ["month_on = '2026-03-02'"],
+    ("revenue_monthly", "currencies are codes"): ["currency = 'usd'", "currency = 'dollar'"],
+    ("revenue_monthly", "money has payments"): ["payment_count = 0", "revenue_cents = -1", "failed_payment_count = null"],
+    ("revenue_monthly", "students pay at most as often as there are payments"): ["paying_student_count = 3", "paying_student_count = null"],
     ("quiz_analytics", "one row per quiz, with its creator"): [AGAIN, "creator_id = null", "quiz_id = null"],
     ("quiz_analytics", "attempts are made by somebody"): [
         "student_count = 6",

@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tests.oracle.cohorts import cohort_retention
+from tests.oracle.courses import course_progress
 from tests.oracle.days import Day, StudentDay, daily_activity, keep_days
 from tests.oracle.ledger import Ledger
 from tests.oracle.listings import chat_transcript, progress, quiz_results
 from tests.oracle.mirror import Mirror, Snapshot
 from tests.oracle.moment import Moment
 from tests.oracle.overview import creator_overview
+from tests.oracle.payments import revenue_monthly
 from tests.oracle.questions import asked_and_answered, top_questions
 from tests.oracle.quizzes import quiz_analytics, quiz_question_analytics
 from tests.oracle.students import note_transitions, student_engagement_tiers, students_at
@@ -23,12 +26,15 @@ Table = dict[tuple, dict[str, Any]]
 
 KEYS = {
     "chat_transcript": ("message_id",),
+    "cohort_retention": ("creator_id", "cohort_on", "month_on"),
+    "course_progress": ("course_id",),
     "creator_overview": ("creator_id",),
     "daily_activity": ("creator_id", "activity_on"),
     "progress": ("student_id", "video_id"),
     "quiz_analytics": ("quiz_id",),
     "quiz_question_analytics": ("quiz_id", "question_id"),
     "quiz_results": ("attempt_id",),
+    "revenue_monthly": ("creator_id", "month_on", "currency"),
     "student_engagement_tiers": ("student_id",),
     "tier_transitions": ("student_id", "changed_at"),
     "top_questions": ("creator_id", "question_id"),
@@ -67,10 +73,13 @@ class Oracle:
             }
         return {
             **self.listings,
+            "cohort_retention": cohort_retention(moment, self.days, self.opened_as_of),
+            "course_progress": course_progress(moment),
             "creator_overview": creator_overview(moment, students, questions, answers),
             "daily_activity": daily_activity(moment, self.days, self.opened_as_of),
             "quiz_analytics": quiz_analytics(moment),
             "quiz_question_analytics": quiz_question_analytics(moment),
+            "revenue_monthly": revenue_monthly(moment),
             "student_engagement_tiers": student_engagement_tiers(moment, students),
             "tier_transitions": dict(self.transitions),
             "top_questions": top_questions(moment, questions),

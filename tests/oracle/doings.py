@@ -162,6 +162,26 @@ class Reanswer(Event):
 
 
 @dataclass(frozen=True)
+class Pay(Event):
+    """A payment, or one that failed; the event names the creator, the student, or both."""
+
+    student: int
+    amount: int
+    currency: str
+    is_paid: bool
+    names_creator: bool
+    names_student: bool
+
+    def happen(self, place: Place) -> None:
+        student = place.pick("students", self.student)
+        place.add(
+            "analytics_events", "event", student_id=student["id"] if student and self.names_student else None,
+            creator_id=place.creator_id if self.names_creator else None, event_type="payment_succeeded" if self.is_paid else "payment_failed",
+            event_data={"membership_id": "m", "amount": self.amount, "currency": self.currency}, created_at=place.at(self.when),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Submit(Event):
     """Work on a project: begun, and handed in at `handed_in` if ever."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from pipelines.catalog import Catalog
-from tests.oracle.doings import MOVES, STANDS, Attempt, Rate, Reanswer, Regrade, Retitle, Say, Submit, Watch
+from tests.oracle.doings import MOVES, STANDS, Attempt, Pay, Rate, Reanswer, Regrade, Retitle, Say, Submit, Watch
 from tests.oracle.events import (
     AddCourse,
     AddTasks,
@@ -29,8 +29,8 @@ from tests.oracle.schedules import Schedule, When, make_schedule
 Edge = tuple[str, str]
 """Model and cause."""
 
-SCHEDULE: Schedule = make_schedule("edges", "2025-06-10T11:00", (1, 24), (2,))
-"""The first run builds whole, the second by what changed within an hour, the third, a nightly one, after a midnight and a day of silence."""
+SCHEDULE: Schedule = make_schedule("edges", "2025-06-30T11:00", (1, 24), (2,))
+"""The first run builds whole, the second by what changed within an hour, the third, a nightly one, after a midnight that ends a month and a day of silence."""
 
 _NOW = When(minutes=10)
 _QUESTION = "How do I install it on my machine?"
@@ -72,6 +72,8 @@ _RENAME = (_seen(1, _ago(2), 0, "Grace"),)
 _ASKING = ({"id": "q1", "question": "Which?", "correct_answer": "a"},)
 _SET = ChangeQuiz(0, _ago(140), 0, "Task", None, _ASKING)
 _RIGHT = {"q1": "a"}
+_PAY = (Pay(1, _NOW, 0, 1900, "usd", True, True, True),)
+_FINISH = (_watch(1, _NOW, student=1, completion=100), _watch(1, _NOW, student=1, video=1, completion=100))
 _SWITCH = (SwitchCourse(1, _NOW, 0, False),)
 _MOVE = (
     Watch(0, When(minutes=30), 1, 1, 0, 1, 60, 50, False, 60, MOVES),
@@ -109,6 +111,19 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("chat_transcript", "chat_messages"): _ASK,
     ("chat_transcript", "chat_sessions"): (Retitle(1, _NOW, 0, "Renamed"),),
     ("chat_transcript", "students"): _RENAME,
+    ("int_payments", "analytics_events"): _PAY,
+    ("revenue_monthly", "int_payments"): _PAY,
+    ("int_student_months", "int_student_days"): _JOIN,
+    ("int_student_months", "int_watch_days"): _WATCH,
+    ("cohort_retention", "int_student_months"): _WATCH,
+    ("cohort_retention", "midnight"): (),
+    ("int_milestones", "watch_gains"): _FINISH,
+    ("int_student_courses", "watch_gains"): (_watch(1, _NOW, completion=70),),
+    ("int_student_courses", "videos"): (ChangeVideo(1, _NOW, 0, None, "Video", None, 100, True),),
+    ("course_progress", "courses"): (SwitchCourse(1, _NOW, 0, True, "Renamed"),),
+    ("course_progress", "videos"): (AddVideos(1, _NOW, 1, 0, "One more", None, 100, True),),
+    ("course_progress", "int_student_courses"): (_watch(1, _NOW, completion=70),),
+    ("course_progress", "int_students_tiered"): _JOIN,
     ("creator_overview", "creators"): (ChangePlan(1, _NOW, "Renamed", "pro", None),),
     ("creator_overview", "quizzes"): (AddTasks(0, When(minutes=-30), 1, 0),),
     ("creator_overview", "int_quiz_results"): (Regrade(1, _NOW, 0, 60, False),),
@@ -147,6 +162,9 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
 UNREACHED: frozenset[Edge] = frozenset(
     {
         ("int_student_progress", "video_progress"),
+        ("int_student_courses", "video_progress"),
+        ("int_student_courses", "students"),
+        ("int_payments", "students"),
         ("progress", "video_progress"),
         ("int_video_progress", "video_progress"),
         ("int_video_drop_off", "int_video_progress"),
@@ -171,6 +189,8 @@ _OWNED = {
     "video_id": "select id from raw.videos where creator_id = '{}'",
     "quiz_id": "select id from raw.quizzes where creator_id = '{}'",
     "attempt_id": "select a.id from raw.quiz_attempts a join raw.quizzes q on q.id = a.quiz_id where q.creator_id = '{}'",
+    "course_id": "select id from raw.courses where creator_id = '{}'",
+    "event_id": "select id from raw.analytics_events where creator_id = '{}'",
     "session_id": "select id from raw.chat_sessions where creator_id = '{}'",
 }
 

@@ -42,6 +42,7 @@ READINGS = {
     "quiz_attempts": _Reading(("id",), "completed_at"),
     "projects": _Reading(("id",), "updated_at"),
     "project_submissions": _Reading(("id",), "updated_at"),
+    "analytics_events": _Reading(("id",), "created_at"),
 }
 """Per table that the marts rest on: its key, the column that moves, and how far before the newest row booked a run reads again."""
 
@@ -58,6 +59,7 @@ REFERENCES = {
     "quiz_attempts": {"quiz_id": "quizzes", "student_id": "students"},
     "projects": {"creator_id": "creators"},
     "project_submissions": {"project_id": "projects", "student_id": "students"},
+    "analytics_events": {"creator_id": "creators", "student_id": "students"},
 }
 """Which column names a row of which table: without it, or where another creator owns it, a row waits."""
 

@@ -93,6 +93,14 @@ _watching = {
 _questions = st.sampled_from(QUESTIONS)
 _answers = st.sampled_from(_ANSWERS)
 _seconds = st.one_of(st.none(), st.integers(0, 600))
+_paying = {
+    "student": _number,
+    "amount": st.integers(0, 9900),
+    "currency": st.sampled_from(("usd", "USD", "eur")),
+    "is_paid": st.booleans(),
+    "names_creator": st.booleans(),
+    "names_student": st.booleans(),
+}
 _statuses = st.sampled_from(("in-progress", "submitted", "reviewed", "passed"))
 _memberships = st.sampled_from(("active", "expired", "cancelled", "trialing"))
 _plans = st.sampled_from(("basic", "pro", "enterprise"))
@@ -117,6 +125,7 @@ def _happenings(run: st.SearchStrategy[int], when: st.SearchStrategy[When]) -> s
         st.builds(doings.Rate, **at, message=_number, feedback=_feedback),
         st.builds(doings.Attempt, **at, student=_number, quiz=_number, score=st.integers(0, 100), is_passed=st.booleans(), answers=_answers, seconds=_seconds),
         st.builds(doings.Regrade, **at, attempt=_number, score=st.integers(0, 100), is_passed=st.booleans()),
+        st.builds(doings.Pay, **at, **_paying),
         st.builds(doings.Submit, **at, student=_number, project=_number, status=_statuses, handed_in=_maybe_when),
         st.builds(doings.ChangeSubmission, **at, submission=_number, status=_statuses, score=st.one_of(st.none(), st.integers(0, 100)), handed_in=_maybe_when),
         st.builds(events.Join, **at, count=st.sampled_from((1, 1, 3)), name=_maybe_text, email=_maybe_text, seen=_maybe_when),

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from tests.oracle.courses import videos_of_courses
 from tests.oracle.days import Day, StudentDay
 from tests.oracle.ledger import Gain
 from tests.oracle.mirror import Row
@@ -113,14 +114,11 @@ def _stage(moment: Moment, student: Student, to_finish: Iterable[set[UUID]]) -> 
 
 def _active_courses(moment: Moment) -> dict[UUID, list[set[UUID]]]:
     """Per creator the videos of each course that is offered and has any."""
-    videos: dict[UUID, set[UUID]] = defaultdict(set)
-    for video_id, video in moment.videos.items():
-        course = moment.courses.get(video["course_id"])
-        if course and course["is_active"] and course["creator_id"] == video["creator_id"]:
-            videos[video["course_id"]].add(video_id)
     found: dict[UUID, list[set[UUID]]] = defaultdict(list)
-    for course_id, members in videos.items():
-        found[moment.courses[course_id]["creator_id"]].append(members)
+    for course_id, videos in videos_of_courses(moment).items():
+        course = moment.courses[course_id]
+        if course["is_active"] and videos:
+            found[course["creator_id"]].append(videos)
     return found
 
 

@@ -1,0 +1,36 @@
+with places as (
+    select
+        places.creator_id,
+        places.student_id,
+        places.course_id,
+        count(*) as watched_video_count,
+        count(*) filter (where places.is_completed) as completed_video_count,
+        sum(places.completion_percentage) as completion_percentage_sum,
+        min(milestones.first_viewed_at) as started_at,
+        max(milestones.completed_at) as finished_at,
+        bool_or(milestones.is_opening) as is_opening
+    from {{ ref('int_watch_totals') }} as places
+    left join {{ ref('int_milestones') }} as milestones on places.student_id = milestones.student_id and places.video_id = milestones.video_id
+    where
+        (places.watch_seconds > 0 or places.completion_percentage > 0)
+        and places.course_id is not null
+        and {{ touched('places.student_id') }}
+    group by places.creator_id, places.student_id, places.course_id
+)
+
+select
+    places.creator_id,
+    places.student_id,
+    places.course_id,
+    places.watched_video_count::integer as watched_video_count,
+    places.completed_video_count::integer as completed_video_count,
+    places.completion_percentage_sum::bigint as completion_percentage_sum,
+    case
+        when not places.is_opening
+            then (places.finished_at at time zone finishing.timezone)::date - (places.started_at at time zone starting.timezone)::date
+    end as day_count
+from places
+left join {{ ref('stg_creator_zones') }} as starting
+    on places.creator_id = starting.creator_id and places.started_at >= starting.valid_from and places.started_at < starting.valid_until
+left join {{ ref('stg_creator_zones') }} as finishing
+    on places.creator_id = finishing.creator_id and places.finished_at >= finishing.valid_from and places.finished_at < finishing.valid_until
