@@ -35,6 +35,7 @@ ZEROS: dict[str, Any] = {
     "daily_activity": ["submitting_student_count", "new_student_count"],
     "video_analytics": ["high_engagement_count", "low_engagement_count"],
     "chat_transcript": [],
+    "recommendations": [],
     "cohort_retention": [],
     "course_progress": [],
     "revenue_monthly": [],
@@ -92,6 +93,10 @@ GOOD: dict[str, dict[str, Any]] = {
         "creator_id": ONE, "month_on": "2026-03-01", "currency": "USD", "payment_count": 2, "revenue_cents": 100, "paying_student_count": 1,
         "failed_payment_count": 1,
     },
+    "recommendations": {
+        "creator_id": ONE, "recommendation": "check_in", "about_key": str(ONE), "student_id": ONE, "about": None, "action": "Check in with the student",
+        "reason": "No activity since 1 March 2026", "since_at": THEN,
+    },
     "quiz_analytics": {
         "creator_id": ONE, "quiz_id": ONE, "title": "A", "passing_score": 70, "attempt_count": 5, "student_count": 2, "avg_score": 40, "pass_rate": 0.4,
         "fail_rate": 0.6, "median_seconds": 60.5, "last_attempted_at": THEN, "is_struggling": True,
@@ -106,7 +111,8 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "top_questions": {
         "creator_id": ONE, "question_id": "0" * 32, "question": "How do I start?", "ask_count": 2, "student_count": 1, "ask_7d_count": 0, "ask_30d_count": 1,
-        "satisfaction_rate": None, "first_asked_at": THEN, "last_asked_at": THEN,
+        "satisfaction_rate": None, "first_asked_at": THEN, "last_asked_at": THEN, "positive_count": 0, "rated_count": 0, "trend": "steady",
+        "is_content_gap": False, "question_group": "0" * 32,
     },
 }  # fmt: skip
 """One row per table that every rule accepts."""
@@ -213,6 +219,15 @@ BREAKING: dict[tuple[str, str], list[str]] = {
     ("revenue_monthly", "currencies are codes"): ["currency = 'usd'", "currency = 'dollar'"],
     ("revenue_monthly", "money has payments"): ["payment_count = 0", "revenue_cents = -1", "failed_payment_count = null"],
     ("revenue_monthly", "students pay at most as often as there are payments"): ["paying_student_count = 3", "paying_student_count = null"],
+    ("recommendations", "one row per creator, kind and thing"): [AGAIN, "creator_id = null", "about_key = null"],
+    ("recommendations", "the kind is known and about one thing of its own"): [
+        "recommendation = 'rest'",
+        "recommendation = 'revise_quiz'",
+        "student_id = null",
+        "quiz_id = student_id",
+        "about_key = 'x'",
+    ],
+    ("recommendations", "each says what to do, why and since when"): ["action = ''", "reason = null", "since_at = null"],
     ("quiz_analytics", "one row per quiz, with its creator"): [AGAIN, "creator_id = null", "quiz_id = null"],
     ("quiz_analytics", "attempts are made by somebody"): [
         "student_count = 6",
@@ -251,6 +266,15 @@ BREAKING: dict[tuple[str, str], list[str]] = {
     ("top_questions", "a question is longer than 10 characters"): ["question = 'Hello you!'", "question = null"],
     ("top_questions", "shorter windows hold no more"): ["ask_7d_count = 2", "ask_30d_count = 3", "student_count = 3", "ask_count = 0"],
     ("top_questions", "satisfaction is a share"): ["satisfaction_rate = 1.01"],
+    ("top_questions", "trend and gap are said"): [
+        "trend = 'rising'",
+        "trend = null",
+        "is_content_gap = null",
+        "student_count = 5",
+        "is_content_gap = true",
+    ],
+    ("top_questions", "ratings make the satisfaction"): ["rated_count = 1", "positive_count = 1", "rated_count = null"],
+    ("top_questions", "questions of one group are one"): ["question_group = 'x'"],
     ("top_questions", "first comes before last"): ["first_asked_at = '2026-03-02'", "last_asked_at = null"],
 }
 """For each rule, assignments to the good row (or statements) that must each break it."""

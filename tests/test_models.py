@@ -288,7 +288,8 @@ def test_questions_of_one_wording_are_one(tables: psycopg.Connection[dict[str, A
         {
             "creator_id": ALPHA, "question": "How do I start?", "ask_count": 3, "student_count": 2, "ask_7d_count": 1, "ask_30d_count": 2,
             "satisfaction_rate": Decimal("0.5000"), "first_asked_at": datetime(2025, 12, 20, 15, tzinfo=UTC),
-            "last_asked_at": datetime(2026, 3, 10, 12, 1, tzinfo=UTC),
+            "last_asked_at": datetime(2026, 3, 10, 12, 1, tzinfo=UTC), "positive_count": 1, "rated_count": 2, "trend": "steady", "is_content_gap": False,
+            "question_group": rows[0]["question_id"],
         }
     ]  # fmt: skip
 

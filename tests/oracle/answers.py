@@ -18,6 +18,7 @@ from tests.oracle.overview import creator_overview
 from tests.oracle.payments import revenue_monthly
 from tests.oracle.questions import asked_and_answered, top_questions
 from tests.oracle.quizzes import quiz_analytics, quiz_question_analytics
+from tests.oracle.recommendations import recommendations
 from tests.oracle.students import note_transitions, student_engagement_tiers, students_at
 from tests.oracle.videos import video_analytics
 from tests.oracle.zones import Zones, creators_with_wishes
@@ -34,6 +35,7 @@ KEYS = {
     "quiz_analytics": ("quiz_id",),
     "quiz_question_analytics": ("quiz_id", "question_id"),
     "quiz_results": ("attempt_id",),
+    "recommendations": ("creator_id", "recommendation", "about_key"),
     "revenue_monthly": ("creator_id", "month_on", "currency"),
     "student_engagement_tiers": ("student_id",),
     "tier_transitions": ("student_id", "changed_at"),
@@ -71,7 +73,7 @@ class Oracle:
                 "progress": progress(moment),
                 "quiz_results": quiz_results(moment),
             }
-        return {
+        tables = {
             **self.listings,
             "cohort_retention": cohort_retention(moment, self.days, self.opened_as_of),
             "course_progress": course_progress(moment),
@@ -86,6 +88,7 @@ class Oracle:
             "video_analytics": video_analytics(moment),
             "watch_gains": self._ledger_rows(),
         }
+        return {**tables, "recommendations": recommendations(moment, students, tables)}
 
     def _book(self, snapshot: Snapshot) -> None:
         read = self.mirror.read(snapshot)

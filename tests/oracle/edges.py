@@ -74,6 +74,8 @@ _SET = ChangeQuiz(0, _ago(140), 0, "Task", None, _ASKING)
 _RIGHT = {"q1": "a"}
 _PAY = (Pay(1, _NOW, 0, 1900, "usd", True, True, True),)
 _FINISH = (_watch(1, _NOW, student=1, completion=100), _watch(1, _NOW, student=1, video=1, completion=100))
+_FAILED = tuple(Attempt(0, _ago(3), 0, 0, 10, False) for _ in range(3))
+_FIVE = (Join(1, _NOW, 5, "Eve", None, None),)
 _SWITCH = (SwitchCourse(1, _NOW, 0, False),)
 _MOVE = (
     Watch(0, When(minutes=30), 1, 1, 0, 1, 60, 50, False, 60, MOVES),
@@ -124,6 +126,11 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("course_progress", "videos"): (AddVideos(1, _NOW, 1, 0, "One more", None, 100, True),),
     ("course_progress", "int_student_courses"): (_watch(1, _NOW, completion=70),),
     ("course_progress", "int_students_tiered"): _JOIN,
+    ("recommendations", "int_students_tiered"): (_seen(0, _ago(8), 1, "Idle"), _seen(1, _NOW, 1, "Back")),
+    ("recommendations", "int_video_progress"): (Join(0, _ago(30), 9, "Eve", None, None), Watch(1, _NOW, 0, 11, 0, 1, 60, 10, False, 60, MOVES)),
+    ("recommendations", "quizzes"): (*_FAILED, Attempt(0, _ago(2), 0, 0, 10, False), ChangeQuiz(1, _NOW, 0, "Renamed", None, ())),
+    ("recommendations", "int_quiz_results"): (*_FAILED, Attempt(1, _NOW, 0, 0, 10, False)),
+    ("recommendations", "int_questions"): _FIVE + tuple(Say(1, _NOW, student, 0, "user", _QUESTION, None) for student in range(6)),
     ("creator_overview", "creators"): (ChangePlan(1, _NOW, "Renamed", "pro", None),),
     ("creator_overview", "quizzes"): (AddTasks(0, When(minutes=-30), 1, 0),),
     ("creator_overview", "int_quiz_results"): (Regrade(1, _NOW, 0, 60, False),),
@@ -150,8 +157,9 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("quiz_question_analytics", "int_quiz_results"): (_SET, Join(1, When(minutes=-30), 1, "Eve", None, None), Attempt(1, _NOW, 2, 0, 80, True, _RIGHT)),
     ("student_engagement_tiers", "int_students_tiered"): _RENAME,
     ("tier_transitions", "int_students_tiered"): (_seen(0, _ago(8), 1), _seen(1, _NOW, 1)),
-    ("top_questions", "int_messages_answered"): _ASK,
-    ("top_questions", "midnight"): (Say(0, _ago(6), 0, 0, "user", "An earlier question of another kind", None),),
+    ("top_questions", "int_questions"): _ASK,
+    ("int_questions", "int_messages_answered"): _ASK,
+    ("int_questions", "midnight"): (Say(0, _ago(6), 0, 0, "user", "An earlier question of another kind", None),),
     ("video_analytics", "int_video_progress"): (ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True),),
     ("video_analytics", "int_video_days"): (_watch(1, _NOW, student=1, seconds=0, completion=0),),
     ("video_analytics", "int_video_drop_off"): _MOVE,

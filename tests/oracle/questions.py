@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -102,18 +103,33 @@ def top_questions(moment: Moment, questions: list[Question]) -> dict[tuple, dict
     for question in questions:
         if within(moment, question, 90):
             groups[question.creator_id, question_id(question.wording)].append(question)
-    return {key: _group(moment, group) for key, group in groups.items()}
+    return {key: {"question_group": key[1], **_group(moment, group)} for key, group in groups.items()}
+
+
+def _trend(week: int, usual: Fraction) -> str:
+    """Of the asks in 7 days against the weekly mean of the three weeks before."""
+    if week >= 3 and week >= 2 * usual:
+        return "emerging"
+    return "fading" if usual and week <= usual / 2 else "steady"
 
 
 def _group(moment: Moment, group: list[Question]) -> dict[str, Any]:
     wordings = Counter(question.wording for question in group)
+    answers = [answer for question in group for answer in question.answers]
+    ratings = Counter(answer.feedback for answer in answers)
+    students = {question.student_id for question in group}
+    week, month, four_weeks = (sum(within(moment, question, days) for question in group) for days in (7, 30, 28))
     return {
         "question": min(wordings, key=lambda wording: (-wordings[wording], len(wording), wording)),
         "ask_count": len(group),
-        "student_count": len({question.student_id for question in group}),
-        "ask_7d_count": sum(within(moment, question, 7) for question in group),
-        "ask_30d_count": sum(within(moment, question, 30) for question in group),
-        "satisfaction_rate": satisfaction([answer for question in group for answer in question.answers]),
+        "student_count": len(students),
+        "ask_7d_count": week,
+        "ask_30d_count": month,
+        "satisfaction_rate": satisfaction(answers),
+        "positive_count": ratings["positive"],
+        "rated_count": ratings["positive"] + ratings["negative"],
+        "trend": _trend(week, Fraction(four_weeks - week, 3)),
+        "is_content_gap": len(students) >= 5 or (month >= 5 and ratings["positive"] < ratings["negative"]),
         "first_asked_at": min(question.sent_at for question in group),
         "last_asked_at": max(question.sent_at for question in group),
     }

@@ -22,7 +22,9 @@ select
     coalesce(attempts.score_sum, 0)::bigint as score_sum,
     -- The middle of two whole seconds is whole or a half: exact in floating point too.
     attempts.median_seconds::numeric(12, 2) as median_seconds,
-    attempts.last_attempted_at
+    attempts.last_attempted_at,
+    -- Whole numbers, so that exactly half is not more than half.
+    coalesce(attempts.attempt_count >= 5 and (attempts.attempt_count - attempts.pass_count) * 2 > attempts.attempt_count, false) as is_struggling
 from {{ ref('stg_quizzes') }} as quizzes
 left join attempts on quizzes.quiz_id = attempts.quiz_id
 where {{ touched('quizzes.quiz_id') }}

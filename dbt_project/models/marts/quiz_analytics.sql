@@ -11,8 +11,7 @@ select
     {{ rate('results.attempt_count - results.pass_count', 'results.attempt_count') }} as fail_rate,
     results.median_seconds,
     results.last_attempted_at,
-    -- Whole numbers, so that exactly half is not more than half.
-    results.attempt_count >= 5 and (results.attempt_count - results.pass_count) * 2 > results.attempt_count as is_struggling
+    results.is_struggling
 from {{ ref('stg_quizzes') }} as quizzes
 inner join {{ ref('int_quiz_results') }} as results on quizzes.quiz_id = results.quiz_id
 where quizzes.created_at <= {{ as_of() }} and {{ touched('quizzes.quiz_id') }}

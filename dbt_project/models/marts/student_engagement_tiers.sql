@@ -25,7 +25,7 @@ select
     tier,
     case
         when tier in ('inactive', 'at_risk')
-            then 'No activity since ' || coalesce(last_active_in_words, 'joining on ' || joined_in_words)
+            then {{ no_activity_since('last_active_on', 'joined_on') }}
         when tier = 'low_engagement'
             then videos_in_words || ' since joining on ' || joined_in_words
         else

@@ -1,8 +1,7 @@
 with videos as (
     select
         *,
-        -- Whole numbers, so that 29.999% is under 30% whatever it rounds to.
-        viewer_count >= 10 and completion_count * 100 < viewer_count * 30 as needs_attention
+        {{ few_finish('viewer_count', 'completion_count') }} as needs_attention
     from {{ ref('int_video_progress') }}
     where {{ touched('video_id') }}
 ),
@@ -45,7 +44,7 @@ select
     videos.needs_attention,
     case
         when videos.needs_attention
-            then videos.completion_count::text || ' of ' || videos.viewer_count::text || ' viewers finished the video, under 30%'
+            then {{ few_finish_in_words('videos.viewer_count', 'videos.completion_count') }}
     end as attention_reason
 from videos
 left join views on videos.video_id = views.video_id

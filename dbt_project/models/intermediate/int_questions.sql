@@ -1,0 +1,67 @@
+with questions as (
+    select
+        messages.*,
+        creators.today_on
+    from {{ ref('int_messages_answered') }} as messages
+    inner join {{ ref('int_creators') }} as creators on messages.creator_id = creators.creator_id
+    where
+        messages.is_question
+        and messages.sent_on > creators.today_on - 90
+        and {{ touched('messages.creator_id', 'messages.question_id') }}
+),
+
+wordings as (
+    select
+        creator_id,
+        question_id,
+        wording,
+        row_number() over (
+            partition by creator_id, question_id
+            order by count(*) desc, length(wording), wording collate "C"
+        ) as wording_rank
+    from questions
+    group by creator_id, question_id, wording
+),
+
+asks as (
+    select
+        creator_id,
+        question_id,
+        count(*) as ask_count,
+        count(distinct student_id) as student_count,
+        count(*) filter (where sent_on > today_on - 7) as ask_7d_count,
+        count(*) filter (where sent_on > today_on - 30) as ask_30d_count,
+        count(*) filter (where sent_on > today_on - 28 and sent_on <= today_on - 7) as ask_prior_21d_count,
+        sum(positive_count) as positive_count,
+        sum(positive_count + negative_count) as rated_count,
+        min(sent_at) as first_asked_at,
+        max(sent_at) as last_asked_at
+    from questions
+    group by creator_id, question_id
+)
+
+select
+    asks.creator_id,
+    asks.question_id,
+    wordings.wording as question,
+    asks.ask_count::integer as ask_count,
+    asks.student_count::integer as student_count,
+    asks.ask_7d_count::integer as ask_7d_count,
+    asks.ask_30d_count::integer as ask_30d_count,
+    asks.positive_count::integer as positive_count,
+    asks.rated_count::integer as rated_count,
+    -- Three times the asks of 7 days against the asks of three weeks: whole numbers.
+    case
+        when asks.ask_7d_count >= 3 and asks.ask_7d_count * 3 >= asks.ask_prior_21d_count * 2 then 'emerging'
+        when asks.ask_prior_21d_count > 0 and asks.ask_7d_count * 3 * 2 <= asks.ask_prior_21d_count then 'fading'
+        else 'steady'
+    end as trend,
+    asks.student_count >= 5 or (asks.ask_30d_count >= 5 and asks.positive_count * 2 < asks.rated_count) as is_content_gap,
+    asks.first_asked_at,
+    asks.last_asked_at
+from asks
+inner join wordings
+    on
+        asks.creator_id = wordings.creator_id
+        and asks.question_id = wordings.question_id
+        and wordings.wording_rank = 1
