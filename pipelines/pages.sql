@@ -1,0 +1,128 @@
+-- What the pages of the platform's app ask, as functions of `analytics` with names that stay. Each shows one creator's rows, as far as row security
+-- lets the caller see them; rows come from one publish when they are asked in one statement, or in one REPEATABLE READ transaction.
+
+create or replace function analytics.overview(of_creator uuid) returns setof analytics.creator_overview language sql stable as $$
+    select * from analytics.creator_overview where creator_id = of_creator
+$$;
+comment on function analytics.overview is 'The creator''s overview: one row.';
+
+-- The conditions are put together by what is asked, so that each page is planned for its filter and an index gives it in order.
+create or replace function analytics.students_query(
+    of_creator uuid, status text default null, of_tier text default null, band integer default null, last_active text default null,
+    search text default null, sort_by text default 'name', page integer default 1
+) returns text language plpgsql stable as $$
+declare
+    -- The lower bounds of the four bands of mean completion, in percent, and the end.
+    bounds constant numeric[] := array[0, 25.5, 50.5, 75.5, 101];
+    orders constant jsonb := '{"name": "name", "progress": "avg_completion_rate desc nulls last", "last_active": "last_active_at desc nulls last", "xp": "xp_points desc"}';
+    since constant jsonb := '{"today": 0, "7d": 6, "30d": 29, "older": 29}';
+    conditions text := format('creator_id = %L', of_creator);
+    word text;
+begin
+    if not orders ? sort_by then
+        raise exception 'sort_by is one of name, progress, last_active, xp; not %', sort_by using errcode = 'invalid_parameter_value';
+    elsif band not between 1 and 4 then
+        raise exception 'band is 1 to 4, not %', band using errcode = 'invalid_parameter_value';
+    elsif last_active is not null and not since ? last_active then
+        raise exception 'last_active is one of today, 7d, 30d, older; not %', last_active using errcode = 'invalid_parameter_value';
+    elsif page < 1 then
+        raise exception 'page is 1 or more, not %', page using errcode = 'invalid_parameter_value';
+    end if;
+    if status is not null then
+        conditions := conditions || format(' and status_filter = %L', status);
+    end if;
+    if of_tier is not null then
+        conditions := conditions || format(' and tier = %L', of_tier);
+    end if;
+    if band is not null then
+        conditions := conditions || format(' and avg_completion_rate >= %s and avg_completion_rate < %s', bounds[band] / 100, bounds[band + 1] / 100);
+    end if;
+    if last_active is not null then
+        conditions := conditions || (
+            select format(' and last_active_at %s %L', case when last_active = 'older' then '<' else '>=' end,
+                (today_on - (since ->> last_active)::integer)::timestamp at time zone timezone)
+            from analytics.creator_overview where creator_id = of_creator);
+    end if;
+    if search <> '' then
+        -- The beginning of any word of name or address. All signs but letters and digits are taken as they are.
+        word := '\m' || regexp_replace(search, '([^[:alnum:]])', '\\\1', 'g');
+        conditions := conditions || format(' and (name ~* %L or email ~* %L)', word, word);
+    end if;
+    return format('select * from analytics.student_engagement_tiers where %s order by %s, student_id limit 50 offset %s', conditions, orders ->> sort_by, (page - 1) * 50);
+end $$;
+comment on function analytics.students_query is 'The statement that students_page runs, to be looked at with EXPLAIN.';
+
+create or replace function analytics.students_page(
+    of_creator uuid, status text default null, of_tier text default null, band integer default null, last_active text default null,
+    search text default null, sort_by text default 'name', page integer default 1
+) returns setof analytics.student_engagement_tiers language plpgsql stable as $$
+begin
+    return query execute coalesce(
+        analytics.students_query(of_creator, status, of_tier, band, last_active, search, sort_by, page), 'select * from analytics.student_engagement_tiers where false');
+end $$;
+comment on function analytics.students_page is 'A page of 50 students, filtered by status (active, at-risk, inactive), tier, band of mean completion (1 to 4), last_active (today, 7d, 30d, older: local days), searched by the beginning of any word of name or e-mail, sorted by name, progress, last_active or xp.';
+
+create or replace function analytics.at_risk_students(of_creator uuid, how_many integer default 50) returns setof analytics.student_engagement_tiers language sql stable as $$
+    select * from analytics.student_engagement_tiers
+    where creator_id = of_creator and tier = 'at_risk' and lifecycle_stage <> 'completed'
+    order by last_active_at desc nulls last, student_id
+    limit how_many
+$$;
+comment on function analytics.at_risk_students is 'Students idle for 7 to 14 days, who slipped last first; not those who completed a course.';
+
+create or replace function analytics.top_performers(of_creator uuid, how_many integer default 10) returns setof analytics.student_engagement_tiers language sql stable as $$
+    select * from analytics.student_engagement_tiers
+    where creator_id = of_creator and tier in ('engaged', 'highly_engaged')
+    order by xp_points desc, student_id
+    limit how_many
+$$;
+comment on function analytics.top_performers is 'The engaged students with the most points.';
+
+create or replace function analytics.student_detail(of_creator uuid, of_student uuid) returns jsonb language sql stable as $$
+    select jsonb_build_object(
+        'student', to_jsonb(s),
+        'videos', coalesce((
+            select jsonb_agg(to_jsonb(p) - 'creator_id' - 'student_id' - 'student_name' - 'student_email' order by p.last_watched_at desc, p.video_id)
+            from analytics.progress as p where p.creator_id = of_creator and p.student_id = of_student), '[]'),
+        'quizzes', coalesce((
+            select jsonb_agg(to_jsonb(q) - 'creator_id' - 'student_id' - 'student_name' - 'student_email' order by q.completed_at desc, q.attempt_id)
+            from analytics.quiz_results as q where q.creator_id = of_creator and q.student_id = of_student), '[]'),
+        'tiers', coalesce((
+            select jsonb_agg(to_jsonb(t) - 'creator_id' - 'student_id' order by t.changed_at desc)
+            from analytics.tier_transitions as t where t.creator_id = of_creator and t.student_id = of_student), '[]'))
+    from analytics.student_engagement_tiers as s
+    where s.creator_id = of_creator and s.student_id = of_student
+$$;
+comment on function analytics.student_detail is 'One student as JSON: the row, progress by video and attempts at quizzes as of the last daily run, tiers over time. Null for an unknown student.';
+
+create or replace function analytics.videos_page(of_creator uuid, sort_by text default 'viewers', page integer default 1) returns setof analytics.video_analytics language plpgsql stable as $$
+declare
+    orders constant jsonb := '{"viewers": "viewer_count desc", "completion": "completion_rate desc nulls last", "attention": "needs_attention desc, viewer_count desc", "title": "title", "last_viewed": "last_viewed_at desc nulls last"}';
+begin
+    if not orders ? sort_by or page < 1 then
+        raise exception 'sort_by is one of viewers, completion, attention, title, last_viewed, and page 1 or more' using errcode = 'invalid_parameter_value';
+    end if;
+    return query execute format(
+        'select * from analytics.video_analytics where creator_id = $1 order by %s, video_id limit 50 offset %s', orders ->> sort_by, (page - 1) * 50) using of_creator;
+end $$;
+comment on function analytics.videos_page is 'A page of 50 videos, sorted by viewers, completion, attention, title or last_viewed.';
+
+create or replace function analytics.video_detail(of_creator uuid, of_video uuid) returns jsonb language sql stable as $$
+    select jsonb_build_object(
+        'video', to_jsonb(v),
+        'recommendations', coalesce((
+            select jsonb_agg(to_jsonb(r) - 'creator_id' order by r.recommendation)
+            from analytics.recommendations as r where r.creator_id = of_creator and r.video_id = of_video), '[]'))
+    from analytics.video_analytics as v
+    where v.creator_id = of_creator and v.video_id = of_video
+$$;
+comment on function analytics.video_detail is 'One video as JSON: the row, and what is recommended about it. Null for an unknown video.';
+
+create or replace function analytics.engagement(of_creator uuid, period integer default 30) returns setof analytics.daily_activity language sql stable as $$
+    select days.*
+    from analytics.creator_overview as overview
+    inner join analytics.daily_activity as days on days.creator_id = overview.creator_id and days.activity_on > overview.today_on - period
+    where overview.creator_id = of_creator
+    order by days.activity_on
+$$;
+comment on function analytics.engagement is 'The activity of each of the last so many local days, today included.';
