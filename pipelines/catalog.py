@@ -44,7 +44,7 @@ class Mart:
     """A table of `marts` with its contract; `analytics` holds its published twin. Files list its rows by `order_by` (SQL).
 
     `touch_key` are the columns by which it is computed and published piece by piece. `indexes` (SQL, each the inside of the parentheses) are those that
-    readers of the published table need beside its key.
+    readers of the published table need beside its key. `restated_by` is the column of a day whose numbers, once it is over, are noted when they change.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Mart:
     order_by: tuple[str, ...]
     touch_key: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
+    restated_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,16 @@ def _mart(node: Mapping[str, Any]) -> Mart:
         for c in node["columns"].values()
     )
     meta = node["config"]["meta"]
-    order_by = tuple(meta.get("order_by", meta["grain"]))
-    indexes = tuple(meta.get("reader_indexes", ()))
     return Mart(
-        node["name"], meta["title"], node["description"], columns, tuple(meta["grain"]), order_by, tuple(meta["touch_key"]), indexes
+        node["name"],
+        meta["title"],
+        node["description"],
+        columns,
+        tuple(meta["grain"]),
+        tuple(meta.get("order_by", meta["grain"])),
+        tuple(meta["touch_key"]),
+        tuple(meta.get("reader_indexes", ())),
+        meta.get("restated_by"),
     )
 
 

@@ -8,22 +8,33 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from pipelines import warehouse
+
 TABLES = frozenset(
-    {"creator_overview", "daily_activity", "progress", "quiz_results", "recommendations", "student_engagement_tiers", "tier_transitions", "video_analytics"}
+    {
+        "creator_overview",
+        "daily_activity",
+        "progress",
+        "quiz_results",
+        "recommendations",
+        "student_engagement_tiers",
+        "tier_transitions",
+        "video_analytics",
+    }
 )
 """The published tables that the functions read."""
 READERS = ("bi_reader", "report_renderer")
 
-_STATEMENTS = Path(__file__).with_name("pages.sql")
+STATEMENTS = Path(__file__).with_name("pages.sql")
 
 
 def make(connection: psycopg.Connection) -> None:
     """Make the functions, or renew them: for the readers of the tables, and nobody else. The tables must be there."""
-    connection.execute(_STATEMENTS.read_bytes())
+    connection.execute(STATEMENTS.read_bytes())
     for (signature,) in connection.execute(
         "select oid::regprocedure::text from pg_proc where pronamespace = 'analytics'::regnamespace and proowner = current_user::regrole"
     ).fetchall():
         readers = sql.SQL(", ").join(map(sql.Identifier, READERS))
-        function = sql.SQL(signature)  # as Postgres itself writes it
+        function = warehouse.trusted_sql(signature)  # as Postgres itself writes it
         connection.execute(sql.SQL("revoke execute on function {} from public").format(function))
         connection.execute(sql.SQL("grant execute on function {} to {}").format(function, readers))

@@ -11,7 +11,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from pipelines import published_tables, touching, warehouse
+from pipelines import published_tables, restatements, touching, warehouse
 from pipelines.catalog import Mart
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -75,7 +75,11 @@ def publish(
         )
         connection.execute("grant select on pg_temp.held to publisher")
         warehouse.set_role(connection, "publisher")
-        published = [_merge(connection, mart, is_whole=is_nightly or mart.name in whole) for mart in marts]
+        if is_nightly:
+            whole = {mart.name for mart in marts}
+        for mart in marts:
+            restatements.note(connection, mart, _counts(mart, "a", is_whole=mart.name in whole), build[1])
+        published = [_merge(connection, mart, is_whole=mart.name in whole) for mart in marts]
         waiting = touching.waiting_tables(connection)
         for mart in marts:
             if mart.name in waiting:
@@ -123,15 +127,19 @@ def key_matches(mart: Mart, alias: str) -> sql.Composable:
     return sql.SQL(" and ").join(parts)
 
 
+def _counts(mart: Mart, alias: str, *, is_whole: bool) -> sql.Composable:
+    """Whether this publish looks at a row: at touched ones, or at all."""
+    touched = "exists (select from ops.touched k where k.table_name = {} and {})"
+    return sql.SQL("true") if is_whole else sql.SQL(touched).format(mart.name, key_matches(mart, alias))
+
+
 def _merge(connection: psycopg.Connection, mart: Mart, *, is_whole: bool) -> TablePublished:
     names = [sql.Identifier(column.name) for column in mart.columns]
     others = [sql.Identifier(column.name) for column in mart.columns if column.name not in mart.primary_key] or names
     listed = sql.SQL(", ").join
-    touched = "exists (select from ops.touched k where k.table_name = {mart} and {matches})"
     parts = {
         "to": sql.Identifier("analytics", mart.name),
         "of": sql.Identifier("marts", mart.name),
-        "mart": sql.Literal(mart.name),
         "names": listed(names),
         "from_names": listed(sql.SQL("m.{}").format(name) for name in names),
         "key": listed(map(sql.Identifier, mart.primary_key)),
@@ -139,8 +147,8 @@ def _merge(connection: psycopg.Connection, mart: Mart, *, is_whole: bool) -> Tab
         "sets": listed(sql.SQL("{0} = excluded.{0}").format(name) for name in others),
         "old": listed(sql.SQL("a.{}").format(name) for name in others),
         "new": listed(sql.SQL("excluded.{}").format(name) for name in others),
-        "a_counts": sql.SQL("true") if is_whole else sql.SQL(touched).format(mart=mart.name, matches=key_matches(mart, "a")),
-        "m_counts": sql.SQL("true") if is_whole else sql.SQL(touched).format(mart=mart.name, matches=key_matches(mart, "m")),
+        "a_counts": _counts(mart, "a", is_whole=is_whole),
+        "m_counts": _counts(mart, "m", is_whole=is_whole),
     }
     free = "not exists (select from pg_temp.held h where h.creator_id = {}.creator_id)"
     delete = "delete from {to} a where {a_counts} and not exists (select from {of} m where {same}) and " + free.format("a")

@@ -10,12 +10,29 @@ from collections.abc import Callable, Iterable
 import psycopg
 from psycopg import sql
 
-from pipelines import warehouse
+from pipelines import pages, warehouse
 from pipelines.catalog import Mart
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 
 _LOCK_TRIES = 40
+_POLICIES = (
+    "alter table {} enable row level security",
+    "alter table {} force row level security",
+    "create policy publisher_writes on {} to publisher using (true) with check (true)",
+    "create policy bi_reads_all on {} for select to bi_reader using (true)",
+    "create policy renderer_reads_its_creator on {} for select to report_renderer using (creator_id = (select ops.render_creator()))",
+    "grant select, insert, update, delete on {} to publisher",
+    "grant select on {} to bi_reader, report_renderer",
+)
+"""What binds every table of creators' rows, with the rights on it."""
+_RESTATEMENTS = """
+create table analytics.restatements (
+    creator_id uuid not null, metric text not null, activity_on date not null, old_value numeric, new_value numeric, as_of timestamptz not null,
+    primary key (creator_id, activity_on, metric, as_of));
+comment on table analytics.restatements is
+    'Numbers of days that were over and changed all the same: what was published, and what is since the run as_of.';
+"""
 _PUBLISHED = """
 create table if not exists analytics.published (
     table_name text primary key, as_of timestamptz not null, complete_through timestamptz not null, run_id text not null, code_version text not null);
@@ -26,10 +43,16 @@ grant select, insert, update on analytics.published to publisher;
 
 
 def make(settings: Settings, marts: Iterable[Mart]) -> None:
-    """Make what is missing of the published tables of `marts`, and of `analytics.published`. A `Problem` for a change that would break readers."""
+    """Make what is missing of the published tables of `marts`, of those that publish itself writes, and of the app's pages.
+
+    A `Problem` for a change that would break readers.
+    """
+    marts = list(marts)
     _with_lock_timeout(settings, _make_published)
     for mart in marts:
         _with_lock_timeout(settings, lambda connection, mart=mart: _make_table(connection, mart))
+    if {mart.name for mart in marts} >= pages.TABLES:
+        _with_lock_timeout(settings, pages.make)
 
 
 def _with_lock_timeout(settings: Settings, change: Callable[[psycopg.Connection], None]) -> None:
@@ -49,6 +72,9 @@ def _with_lock_timeout(settings: Settings, change: Callable[[psycopg.Connection]
 def _make_published(connection: psycopg.Connection) -> None:
     if connection.execute("select to_regclass('analytics.published')").fetchone() == (None,):
         connection.execute(_PUBLISHED)
+    if connection.execute("select to_regclass('analytics.restatements')").fetchone() == (None,):
+        connection.execute(_RESTATEMENTS)
+        _bind(connection, sql.Identifier("analytics", "restatements"))
 
 
 def _make_table(connection: psycopg.Connection, mart: Mart) -> None:
@@ -105,16 +131,12 @@ def _create_table(connection: psycopg.Connection, mart: Mart, table: sql.Identif
     connection.execute(sql.SQL("create table {} ({}, primary key ({}))").format(table, columns, key))
     if mart.primary_key[0] != "creator_id":
         connection.execute(sql.SQL("create index on {} (creator_id)").format(table))
-    for statement in (
-        "alter table {} enable row level security",
-        "alter table {} force row level security",
-        "create policy publisher_writes on {} to publisher using (true) with check (true)",
-        "create policy bi_reads_all on {} for select to bi_reader using (true)",
-        "create policy renderer_reads_its_creator on {} for select to report_renderer using (creator_id = (select ops.render_creator()))",
-        "grant select, insert, update, delete on {} to publisher",
-        "grant select on {} to bi_reader, report_renderer",
-    ):
-        connection.execute(sql.SQL(statement).format(table))
+    _bind(connection, table)
+
+
+def _bind(connection: psycopg.Connection, table: sql.Identifier) -> None:
+    for statement in _POLICIES:
+        connection.execute(warehouse.trusted_sql(statement).format(table))
 
 
 def _comment(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) -> None:

@@ -3,8 +3,10 @@
 Belongs here: Markdown of grain, key, columns, units and an example query per table. Does not: the words themselves (the marts' yml).
 """
 
+import re
 from collections.abc import Iterable
 
+from pipelines import pages
 from pipelines.catalog import Mart, MartColumn
 
 _HEAD = """# The tables of `analytics`
@@ -19,6 +21,15 @@ In the examples `:creator_id` stands for a creator's id.
 | table | one row per | what it holds |
 |---|---|---|
 """
+_PAGES = """| `restatements` | `creator_id`, `activity_on`, `metric`, `as_of` | A number of a finished day that changed: `old_value` before, `new_value` since `as_of`. |
+
+## Pages of the app
+
+Functions of `analytics` that bind to one creator; row security holds within them.
+
+| function | what it gives |
+|---|---|
+"""
 _SHOWN = 6
 """So many columns stand in an example."""
 
@@ -27,7 +38,17 @@ def describe_tables(marts: Iterable[Mart]) -> str:
     """The page of all tables as Markdown, by name."""
     ordered = sorted(marts, key=lambda mart: mart.name)
     lines = [f"| [`{mart.name}`](#{mart.name}) | {_listed(mart.primary_key)} | {_cell(mart.description)} |" for mart in ordered]
-    return _HEAD + "\n".join(lines) + "\n" + "".join(_section(mart) for mart in ordered)
+    return _HEAD + "\n".join(lines) + "\n" + _PAGES + _functions() + "".join(_section(mart) for mart in ordered)
+
+
+def _functions() -> str:
+    """A line per function of pages.sql: its name with what it takes, and its comment."""
+    text = pages.STATEMENTS.read_text()
+    takes = {
+        name: " ".join(arguments.split()) for name, arguments in re.findall(r"function analytics\.(\w+)\((.*?)\) returns", text, re.DOTALL)
+    }
+    says = re.findall(r"comment on function analytics\.(\w+) is '((?:[^']|\'\')*)'", text)
+    return "".join(f"| `{name}({takes[name]})` | {said.replace(chr(39) * 2, chr(39))} |\n" for name, said in says)
 
 
 def example_query(mart: Mart) -> str:

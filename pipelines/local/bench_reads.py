@@ -5,6 +5,7 @@ Belongs here: the queries as the app would write them, bound to one creator by r
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, product
 from typing import Any
@@ -14,24 +15,28 @@ import psycopg
 from pipelines import warehouse
 from pipelines.settings import Settings
 
-_STUDENTS = "select * from analytics.student_engagement_tiers where creator_id = %(creator_id)s and {filter} order by {order}, student_id limit 50 offset %(offset)s"
 _FILTERS = (
-    "status_filter = 'at-risk'",
-    "status_filter = 'active'",
-    "tier = 'highly_engaged'",
-    "tier = 'moderate'",
-    "avg_completion_rate >= 0.255 and avg_completion_rate < 0.505",
-    "last_active_at >= %(as_of)s::timestamptz - interval '7 days'",
-    "last_active_at < %(as_of)s::timestamptz - interval '30 days'",
+    {"status": "at-risk"},
+    {"status": "active"},
+    {"of_tier": "highly_engaged"},
+    {"of_tier": "moderate"},
+    {"band": 2},
+    {"last_active": "7d"},
+    {"last_active": "older"},
 )
-_ORDERS = ("name", "avg_completion_rate desc nulls last", "last_active_at desc nulls last", "xp_points desc")
-# The beginning of any word of name or address: a word begins at the start or after a character that is neither letter nor digit.
-_SEARCH = r"(name ~* ('\m' || %(word)s) or email ~* ('\m' || %(word)s))"
-_QUERIES = {
-    "overview": ("select * from analytics.creator_overview where creator_id = %(creator_id)s", 5),
-    "students_page": (_STUDENTS, 20),
-    "students_search": (_STUDENTS.replace("{filter}", _SEARCH), 60),
-    "videos": ("select * from analytics.video_analytics where creator_id = %(creator_id)s order by viewer_count desc, video_id", 20),
+_ORDERS = ("name", "progress", "last_active", "xp")
+_GIVEN = ("status", "of_tier", "band", "last_active", "sort_by", "page")
+_STUDENTS = "%(creator_id)s, " + ", ".join(f"{name} => %({name})s" for name in _GIVEN)
+_QUERIES: dict[str, tuple[str, float | None]] = {
+    "overview": ("select * from analytics.overview(%(creator_id)s)", 5),
+    "students_page": (f"select * from analytics.students_page({_STUDENTS})", 20),
+    "students_search": (f"select * from analytics.students_page({_STUDENTS.replace('%(last_active)s', 'null')}, search => %(word)s)", 60),
+    "videos_page": ("select * from analytics.videos_page(%(creator_id)s)", 20),
+    "at_risk_students": ("select * from analytics.at_risk_students(%(creator_id)s)", None),
+    "top_performers": ("select * from analytics.top_performers(%(creator_id)s)", None),
+    "student_detail": ("select analytics.student_detail(%(creator_id)s, %(student_id)s)", None),
+    "video_detail": ("select analytics.video_detail(%(creator_id)s, %(video_id)s)", None),
+    "engagement": ("select * from analytics.engagement(%(creator_id)s, 90)", None),
 }
 """Name: query and the bound on its p95 in milliseconds."""
 _TIMES = 200
@@ -42,7 +47,7 @@ class Reading:
     """Latencies of one query, in milliseconds, over `_TIMES` executions with changing filters, orders, pages and words; the plan of the slowest kind."""
 
     name: str
-    bound_ms: float
+    bound_ms: float | None
     p50_ms: float
     p95_ms: float
     plan: str
@@ -53,30 +58,58 @@ def read_as_app(settings: Settings) -> tuple[int, list[Reading]]:
     with warehouse.connect(settings) as connection:
         largest = connection.execute("select creator_id, student_count from analytics.creator_overview order by 2 desc limit 1").fetchone()
         assert largest is not None  # the bench has just published
-        as_of = connection.execute("select max(as_of) from analytics.published").fetchone()
-        words = [row[0] for row in connection.execute("select distinct lower(left(split_part(name, ' ', 2), 4)) from analytics.student_engagement_tiers"
-                                                      " where creator_id = %s and name ~ '^[[:alpha:]]+ [[:alpha:]]{4}' limit 50", largest[:1])]  # fmt: skip
-        assert as_of is not None  # the bench has just published
+        words, students, videos = (
+            [row[0] for row in connection.execute(query.encode(), largest[:1])]
+            for query in (
+                "select distinct lower(left(split_part(name, ' ', 2), 4)) from analytics.student_engagement_tiers"
+                " where creator_id = %s and name ~ '^[[:alpha:]]+ [[:alpha:]]{4}' limit 50",
+                "select student_id from analytics.student_engagement_tiers where creator_id = %s order by student_id limit 50",
+                "select video_id from analytics.video_analytics where creator_id = %s order by video_id limit 50",
+            )
+        )
         connection.rollback()
         warehouse.set_role(connection, "report_renderer")
         connection.execute("select set_config('ops.render_creator', %s, true)", (str(largest[0]),))
-        values = {"creator_id": largest[0], "as_of": as_of[0]}
-        return largest[1], [_time(connection, name, query, bound, values, words) for name, (query, bound) in _QUERIES.items()]
+        kinds = cycle(product(_FILTERS, _ORDERS, (1, 2, 11)))
+        asked = [
+            {
+                "creator_id": largest[0],
+                **dict.fromkeys(_GIVEN),
+                **condition,
+                "sort_by": order,
+                "page": page,
+                "word": word,
+                "student_id": student,
+                "video_id": video,
+            }
+            for (condition, order, page), word, student, video in islice(
+                zip(kinds, cycle(words or ["a"]), cycle(students), cycle(videos)), _TIMES + 20
+            )
+        ]
+        return largest[1], [_time(connection, name, query, bound, asked) for name, (query, bound) in _QUERIES.items()]
 
 
-def _time(connection: psycopg.Connection, name: str, query: str, bound: float, values: dict[str, Any], words: list[str]) -> Reading:
-    kinds = cycle(product(_FILTERS, _ORDERS, (0, 50, 500)))
-    taken: list[tuple[float, str, dict[str, Any]]] = []
-    for number, ((condition, order, offset), word) in enumerate(islice(zip(kinds, cycle(words or ["a"])), _TIMES + 20)):
-        statement = query.replace("{filter}", condition).replace("{order}", order)
-        asked = values | {"offset": offset, "word": word}
+def _time(connection: psycopg.Connection, name: str, query: str, bound: float | None, asked: Sequence[dict[str, Any]]) -> Reading:
+    taken: list[tuple[float, dict[str, Any]]] = []
+    for number, values in enumerate(asked):
         began = time.perf_counter()
-        connection.execute(statement.encode(), asked, prepare=True).fetchall()
-        if number >= 20:  # the first ones warm the caches
-            taken.append(((time.perf_counter() - began) * 1000, statement, asked))
+        connection.execute(query.encode(), values, prepare=True).fetchall()
+        if number >= len(asked) - _TIMES:  # the first ones warm the caches
+            taken.append(((time.perf_counter() - began) * 1000, values))
     taken.sort(key=lambda item: item[0])
     slow = taken[int(len(taken) * 0.95)]
-    plan = connection.execute(b"explain (analyze, buffers, costs off, timing off) " + slow[1].encode(), slow[2]).fetchall()
     return Reading(
-        name, bound, round(statistics.median(item[0] for item in taken), 2), round(slow[0], 2), "\n".join(row[0] for row in plan)
+        name, bound, round(statistics.median(item[0] for item in taken), 2), round(slow[0], 2), _plan(connection, query, slow[1])
     )
+
+
+def _plan(connection: psycopg.Connection, query: str, values: dict[str, Any]) -> str:
+    """The plan; of the page of students that of the statement which the function puts together."""
+    cursor = psycopg.ClientCursor(connection)
+    if "students_page" in query:
+        row = cursor.execute(
+            query.replace("select * from analytics.students_page", "select analytics.students_query").encode(), values
+        ).fetchone()
+        query, values = (row or ("select 1",))[0].replace("%", "%%"), {}
+    rows = cursor.execute(b"explain (analyze, buffers, costs off, timing off) " + query.encode(), values).fetchall()
+    return "\n".join(row[0] for row in rows)
