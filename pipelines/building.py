@@ -5,6 +5,7 @@ Belongs here: which models are built and how, their versions, gate tests and wha
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import psycopg
@@ -12,6 +13,7 @@ import psycopg
 from pipelines import additions, compiled, gates, models, pieces, published_tables, touching, warehouse
 from pipelines.catalog import Catalog
 from pipelines.dbt_runs import NodeResult, failing_creators, run_dbt
+from pipelines.models import GateTest
 from pipelines.settings import Settings
 
 _THREADS = "4"
@@ -126,21 +128,27 @@ def test(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly
 
 
 def _test_pieces(settings: Settings, catalog: Catalog) -> list[NodeResult]:
-    """The gate tests on touched keys: each selects the rows that break it."""
-    queries, results = compiled.narrowed(settings, catalog), []
-    with warehouse.connect(settings, autocommit=True) as connection:
-        for test in catalog.gate_tests.values():
-            query, began = queries[test.name], time.perf_counter()
-            try:
-                row = connection.execute(warehouse.trusted_sql(f"select count(*) from ({query}) as failing")).fetchone()
-            except psycopg.Error as error:
-                status, count, message = "error", None, warehouse.explain(error)
-            else:
-                count = row[0] if row else 0
-                status, message = ("fail", f"got {count} results, wanted 0") if count else ("pass", "")
-            seconds = round(time.perf_counter() - began, 3)
-            results.append(NodeResult(test.unique_id, test.name, "test", status, seconds, None, count, message, query))
-    return results
+    """The gate tests on touched keys, some at the same time: each selects the rows that break it."""
+    queries = compiled.narrowed(settings, catalog)
+    with pieces.connections(settings) as free, ThreadPoolExecutor(pieces.AT_ONCE) as threads:
+
+        def ask(test: GateTest) -> NodeResult:
+            with pieces.borrowed(free) as connection:
+                return _ask(connection, test, queries[test.name])
+
+        return list(threads.map(ask, catalog.gate_tests.values()))
+
+
+def _ask(connection: psycopg.Connection, test: GateTest, query: str) -> NodeResult:
+    began = time.perf_counter()
+    try:
+        row = connection.execute(warehouse.trusted_sql(f"select count(*) from ({query}) as failing")).fetchone()
+    except psycopg.Error as error:
+        status, count, message = "error", None, warehouse.explain(error)
+    else:
+        count = row[0] if row else 0
+        status, message = ("fail", f"got {count} results, wanted 0") if count else ("pass", "")
+    return NodeResult(test.unique_id, test.name, "test", status, round(time.perf_counter() - began, 3), None, count, message, query)
 
 
 def _hold_back(settings: Settings, run: warehouse.Run, results: Sequence[NodeResult]) -> None:

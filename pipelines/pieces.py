@@ -22,8 +22,8 @@ from pipelines.dbt_runs import NodeResult
 from pipelines.models import Model
 from pipelines.settings import Settings
 
-_AT_ONCE = 4
-"""Models computed at the same time, each over a connection of its own."""
+AT_ONCE = 4
+"""Models computed, or tests asked, at the same time, each over a connection of its own."""
 _WORK_MEM = "64MB"
 """As dbt's models have it: what needs more goes to disk."""
 _AS_OF = "(select ops.as_of())"
@@ -49,14 +49,11 @@ def bring_up(
     stay touched.
     """
     waiting, running, done = list(models), dict[Future[NodeResult], Model](), dict[str, NodeResult]()
-    with _connections(settings) as free, ThreadPoolExecutor(_AT_ONCE) as threads:
+    with connections(settings) as free, ThreadPoolExecutor(AT_ONCE) as threads:
 
         def compute(model: Model) -> NodeResult:
-            connection = free.get()
-            try:
+            with borrowed(free) as connection:
                 return _compute(connection, run, model, queries[model.name], followers)
-            finally:
-                free.put(connection)
 
         while waiting or running:
             unfinished = {model.name for model in (*waiting, *running.values())}
@@ -73,11 +70,21 @@ def bring_up(
 
 
 @contextmanager
-def _connections(settings: Settings) -> Iterator[SimpleQueue[psycopg.Connection]]:
-    """Connections that wait for a model, each with an empty pg_temp.keys."""
+def borrowed(free: SimpleQueue[psycopg.Connection]) -> Iterator[psycopg.Connection]:
+    """A connection that waits, as soon as there is one; it waits again afterwards."""
+    connection = free.get()
+    try:
+        yield connection
+    finally:
+        free.put(connection)
+
+
+@contextmanager
+def connections(settings: Settings) -> Iterator[SimpleQueue[psycopg.Connection]]:
+    """Connections that wait for a model or a test, each with an empty pg_temp.keys."""
     free: SimpleQueue[psycopg.Connection] = SimpleQueue()
     with ExitStack() as stack:
-        for _ in range(_AT_ONCE):
+        for _ in range(AT_ONCE):
             connection = stack.enter_context(warehouse.connect(settings, autocommit=True))
             connection.execute("create temp table keys (key_id uuid not null, key_on date, key_text text)")
             free.put(connection)
