@@ -35,6 +35,7 @@ ZEROS: dict[str, Any] = {
     "daily_activity": ["submitting_student_count", "new_student_count"],
     "video_analytics": ["high_engagement_count", "low_engagement_count"],
     "chat_transcript": [],
+    "hourly_activity": [],
     "recommendations": [],
     "cohort_retention": [],
     "course_progress": [],
@@ -97,6 +98,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "creator_id": ONE, "recommendation": "check_in", "about_key": str(ONE), "student_id": ONE, "about": None, "action": "Check in with the student",
         "reason": "No activity since 1 March 2026", "since_at": THEN,
     },
+    "hourly_activity": {"creator_id": ONE, "weekday_no": 7, "hour_no": 0, "student_hour_count": 1, "share_rate": 0.5},
     "quiz_analytics": {
         "creator_id": ONE, "quiz_id": ONE, "title": "A", "passing_score": 70, "attempt_count": 5, "student_count": 2, "avg_score": 40, "pass_rate": 0.4,
         "fail_rate": 0.6, "median_seconds": 60.5, "last_attempted_at": THEN, "is_struggling": True,
@@ -228,6 +230,9 @@ BREAKING: dict[tuple[str, str], list[str]] = {
         "about_key = 'x'",
     ],
     ("recommendations", "each says what to do, why and since when"): ["action = ''", "reason = null", "since_at = null"],
+    ("hourly_activity", "one row per creator, weekday and hour"): [AGAIN, "creator_id = null", "hour_no = null"],
+    ("hourly_activity", "hours are hours of a week"): ["weekday_no = 0", "weekday_no = 8", "hour_no = 24"],
+    ("hourly_activity", "shares are of what there was"): ["share_rate = null", "share_rate = 1.5", "student_hour_count = -1"],
     ("quiz_analytics", "one row per quiz, with its creator"): [AGAIN, "creator_id = null", "quiz_id = null"],
     ("quiz_analytics", "attempts are made by somebody"): [
         "student_count = 6",

@@ -10,6 +10,7 @@ from typing import Any
 from tests.oracle.cohorts import cohort_retention
 from tests.oracle.courses import course_progress
 from tests.oracle.days import Day, StudentDay, daily_activity, keep_days
+from tests.oracle.hours import hourly_activity
 from tests.oracle.ledger import Ledger
 from tests.oracle.listings import chat_transcript, progress, quiz_results
 from tests.oracle.mirror import Mirror, Snapshot
@@ -31,6 +32,7 @@ KEYS = {
     "course_progress": ("course_id",),
     "creator_overview": ("creator_id",),
     "daily_activity": ("creator_id", "activity_on"),
+    "hourly_activity": ("creator_id", "weekday_no", "hour_no"),
     "progress": ("student_id", "video_id"),
     "quiz_analytics": ("quiz_id",),
     "quiz_question_analytics": ("quiz_id", "question_id"),
@@ -79,6 +81,7 @@ class Oracle:
             "course_progress": course_progress(moment),
             "creator_overview": creator_overview(moment, students, questions, answers),
             "daily_activity": daily_activity(moment, self.days, self.opened_as_of),
+            "hourly_activity": hourly_activity(moment),
             "quiz_analytics": quiz_analytics(moment),
             "quiz_question_analytics": quiz_question_analytics(moment),
             "revenue_monthly": revenue_monthly(moment),

@@ -58,9 +58,13 @@ class Zones:
         """The zone that holds at `instant`."""
         return next(zone for since, zone in reversed(self.history[creator_id]) if since <= instant)
 
+    def local(self, creator_id: UUID, instant: datetime) -> datetime:
+        """`instant` by the creator's clock."""
+        return instant.astimezone(ZoneInfo(self.zone_at(creator_id, instant)))
+
     def day_of(self, creator_id: UUID, instant: datetime) -> date:
         """The local day that `instant` is on."""
-        return instant.astimezone(ZoneInfo(self.zone_at(creator_id, instant))).date()
+        return self.local(creator_id, instant).date()
 
     def today(self, creator_id: UUID, as_of: datetime) -> date:
         """The newest local day that the creator has seen: after a move to the west the calendar waits, it does not go back."""
