@@ -13,13 +13,14 @@ import dagster as dg
 
 from pipelines import booking, ingest, publish
 from pipelines.catalog import Catalog, Mart, SourceTable, code_version
-from pipelines.runs import NIGHTLY_JOB, enter_run, plain_failures
+from pipelines.runs import ACCEPT_DELETIONS_TAG, NIGHTLY_JOB, enter_run, plain_failures
 from pipelines.settings import Settings
 
 _LEDGER_SOURCES = {
     "watch_gains": ["video_progress"],
     "ledger_opening": ["video_progress"],
     "creator_zones": ["creators", "creator_preferences"],
+    "tombstones": ["students"],
 }
 """What the booking step writes beside the mirror, and from which tables."""
 
@@ -48,7 +49,8 @@ def _read_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name="read", specs=specs, required_resource_keys={"run_guard"}, retry_policy=retry, pool="warehouse")
     def read(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-        """Read what changed in the source since the watermarks, all tables from one snapshot; set bad rows aside."""
+        """Read what changed in the source since the watermarks, all tables from one snapshot; set bad rows aside. Nightly compare all keys: read what runs missed,
+        note what is gone. Stops when too much is gone; the tag `creator-reports/accept_deletions` on the run lets it go on."""
         with plain_failures():
             run = enter_run(context)
             context.log.info(f"as of {run.as_of:%Y-%m-%d %H:%M} UTC")
@@ -58,14 +60,20 @@ def _read_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
                 catalog.sources.values(),
                 run,
                 is_nightly=context.job_name == NIGHTLY_JOB,
+                accepts_deletions=ACCEPT_DELETIONS_TAG in context.run.tags,
                 say=context.log.debug,
             )
         context.log.info(
-            f"read {sum(item.read_count for item in reads):,} rows of {len(reads)} tables, {sum(item.set_aside_count for item in reads):,} set aside"
+            f"read {sum(item.read_count for item in reads):,} rows of {len(reads)} tables and {sum(item.missed_count for item in reads):,} that runs had missed,"
+            f" {sum(item.set_aside_count for item in reads):,} set aside"
         )
         for item in reads:
             metadata = numbers(
-                run.as_of, rows_in=item.read_count, set_aside=item.set_aside_count, step_seconds=round(time.monotonic() - began, 3)
+                run.as_of,
+                rows_in=item.read_count,
+                rows_missed_before=item.missed_count,
+                set_aside=item.set_aside_count,
+                step_seconds=round(time.monotonic() - began, 3),
             )
             yield dg.MaterializeResult(asset_key=["incoming", item.table], metadata=metadata)
 
@@ -88,7 +96,8 @@ def _book_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name="book", specs=specs, required_resource_keys={"run_guard"}, pool="warehouse")
     def book(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-        """Merge the checked rows into `raw`, append to the ledger, note which keys were touched and move the watermarks, in one transaction."""
+        """Merge the checked rows into `raw`, take out what is gone, append to the ledger, note which keys were touched and move the watermarks, in one
+        transaction. A student who is gone gets a tombstone, and is erased by a later night that misses the student again."""
         with plain_failures():
             run = enter_run(context)
             began = time.monotonic()
@@ -98,6 +107,7 @@ def _book_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
                 run.as_of,
                 rows_in=item.row_count,
                 rows_changed=item.changed_count,
+                rows_gone=item.gone_count,
                 step_seconds=round(time.monotonic() - began, 3),
             )
             yield dg.MaterializeResult(asset_key=["raw", item.table], metadata=metadata)

@@ -4,14 +4,14 @@ Belongs here: everything between the snapshot and the mirror, watermarks include
 ledger's arithmetic (ledger), what the changes touch (touching).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
 from psycopg import sql
 
-from pipelines import additions, ledger, models, quarantine, touching, warehouse
+from pipelines import additions, deletions, ledger, models, quarantine, touching, warehouse
 from pipelines.catalog import Catalog, SourceTable
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -21,11 +21,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TableBooked:
-    """What one run booked of one table: rows of `incoming`, and how many of them differed from `raw`."""
+    """What one run booked of one table: rows of `incoming`, how many of them differed from `raw`, and how many rows are gone."""
 
     table: str
     row_count: int
     changed_count: int
+    gone_count: int
 
 
 def make_tables(target: psycopg.Connection, tables: list[SourceTable]) -> None:
@@ -93,10 +94,16 @@ def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Say) 
         additions.clear(connection, built.values())
         touching.forget(connection, [*whole, *(touching.touched_counts(connection).keys() - built.keys())])
         is_tracked = bool(pieces) and since is not None
-        booked = _book_tables(connection, tables, run, snapshot[0], is_tracked=is_tracked)
+        if is_tracked:
+            touching.open_changes(connection, tables)
+        deletions.drop_erased(connection, catalog.sources, run.as_of)
+        gone = deletions.apply(connection, catalog, run.as_of, is_tracked=is_tracked, say=say)
+        booked = _book_tables(connection, tables, run, snapshot[0], gone, is_tracked=is_tracked)
         if is_tracked and since is not None:
             count = touching.touch(connection, tables, pieces, since, run.as_of)
             say(f"touched {count:,} keys")
+            if gone:  # whichever run builds next: who is gone waits in no daily table for a night
+                touching.stop_waiting(connection)
         connection.execute(
             "update ops.build set booked_run_id = %s, booked_as_of = %s, complete_through = %s", (run.run_id, run.as_of, snapshot[1])
         )
@@ -115,10 +122,14 @@ def _booked_as_of(connection: psycopg.Connection, run: warehouse.Run) -> datetim
 
 
 def _book_tables(
-    connection: psycopg.Connection, tables: list[SourceTable], run: warehouse.Run, snapshot_at: datetime, *, is_tracked: bool
+    connection: psycopg.Connection,
+    tables: list[SourceTable],
+    run: warehouse.Run,
+    snapshot_at: datetime,
+    gone: Mapping[str, int],
+    *,
+    is_tracked: bool,
 ) -> list[TableBooked]:
-    if is_tracked:
-        touching.open_changes(connection, tables)
     changed = {table.name: _merge(connection, table, is_tracked=is_tracked) for table in tables if table.name != ledger.TABLE}
     ledger.book_zones(connection, run)
     for table in tables:
@@ -129,7 +140,7 @@ def _book_tables(
     for table in tables:
         count = _move_watermark(connection, table, run, snapshot_at)
         quarantine.release(connection, table)
-        booked.append(TableBooked(table.name, count, changed[table.name]))
+        booked.append(TableBooked(table.name, count, changed[table.name], gone.get(table.name, 0)))
     quarantine.refresh_gates(connection, run)
     return booked
 

@@ -202,13 +202,23 @@ def tick(hours: int) -> None:
 @click.argument("job", type=click.Choice(["hourly", "daily"]))
 @click.option("--as-of", type=AS_OF, default=None, help="Compute for this instant, e.g. 2026-03-01T06:00Z.  [default: the last full hour]")
 @click.option("--creator", "creators", multiple=True, help="daily only: render only this creator (id or name); may be repeated.")
-def run(job: str, as_of: datetime | None, creators: tuple[str, ...]) -> None:
-    """Run a job here and now, as its schedule would; it shows in the Dagster UI as well."""
+@click.option(
+    "--accept-deletions",
+    is_flag=True,
+    help="daily only: follow the source even where more than 1% (and 20) of its students, half of another table or all of one are gone.",
+)
+def run(job: str, as_of: datetime | None, creators: tuple[str, ...], accept_deletions: bool) -> None:
+    """Run a job here and now, as its schedule would; it shows in the Dagster UI as well.
+
+    `daily` follows deletions: students whom the source has no longer leave all tables, and are erased by the next day's run unless they are back.
+    """
     if creators and job == "hourly":
         raise UsageProblem("--creator narrows the reports of `run daily`; the hourly job always covers everybody.")
+    if accept_deletions and job == "hourly":
+        raise UsageProblem("--accept-deletions belongs to `run daily`; the hourly job does not look for deletions.")
     settings = _prepared()
     ids = _creator_ids(settings, creators)
-    _run_jobs(settings, [job], as_of, ids)
+    _run_jobs(settings, [job], as_of, ids, accepts_deletions=accept_deletions)
 
 
 def _creator_ids(settings: Settings, creators: tuple[str, ...]) -> list[str]:
@@ -221,7 +231,7 @@ def _creator_ids(settings: Settings, creators: tuple[str, ...]) -> list[str]:
     return [links.find_creator(names, wanted) for wanted in creators]
 
 
-def _run_jobs(settings: Settings, jobs: list[str], as_of: datetime | None, creators: list[str]) -> None:
+def _run_jobs(settings: Settings, jobs: list[str], as_of: datetime | None, creators: list[str], *, accepts_deletions: bool = False) -> None:
     from pipelines import console
 
     with console.PROGRESS.status("starting (Dagster and dbt take a few seconds to load) …"):
@@ -230,7 +240,7 @@ def _run_jobs(settings: Settings, jobs: list[str], as_of: datetime | None, creat
         runner = Runner(settings)
     for job in jobs:
         with console.RunDisplay(job).shown() as display:
-            runner.run(job, as_of=as_of, creators=creators, write=display.write)
+            runner.run(job, as_of=as_of, creators=creators, accepts_deletions=accepts_deletions, write=display.write)
 
 
 @cli.command()
@@ -312,7 +322,8 @@ def restore_ledger(force: bool) -> None:
 
     \b
     `run daily` saves what the source forgets to LEDGER_BUCKET: the ledger of watching, days of students, tier
-    changes, time zones, erasures. After a loss, with DATABASE_URL at a fresh database and LEDGER_BUCKET at that bucket:
+    changes, time zones, students who are gone, erasures. After a loss, with DATABASE_URL at a fresh database and
+    LEDGER_BUCKET at that bucket:
       creator-reports restore-ledger  all saved days, in one transaction
       creator-reports run hourly      reads the source anew, books what changed since, builds and publishes all tables
 

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from pipelines import booking, quarantine, warehouse
+from pipelines import booking, deletions, key_comparison, quarantine, warehouse
 from pipelines.catalog import SourceTable
+from pipelines.erasure import STUDENTS
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 from pipelines.snapshot import Snapshot
@@ -23,20 +24,34 @@ _LARGE_ROWS = 10_000
 """Below this many rows a scan costs no more than an index would."""
 
 
+_WORK_MEM = "64MB"
+"""So that all keys of a large table are compared, and rows judged, by hashes in memory."""
+
+
 @dataclass(frozen=True)
 class TableRead:
-    """What one run read of one table: rows that changed, and how many rows were set aside."""
+    """What one run read of one table: rows that changed, those that no run had read although they are old, and how many rows were set aside."""
 
     table: str
     read_count: int
+    missed_count: int
     set_aside_count: int
 
 
-def read_source(settings: Settings, tables: Iterable[SourceTable], run: warehouse.Run, *, is_nightly: bool, say: Say) -> list[TableRead]:
+def read_source(
+    settings: Settings,
+    tables: Iterable[SourceTable],
+    run: warehouse.Run,
+    *,
+    is_nightly: bool,
+    accepts_deletions: bool = False,
+    say: Say,
+) -> list[TableRead]:
     """Fill `incoming` with the rows changed since the watermarks, all `tables` (parents first) from one repeatable-read snapshot.
 
-    The same database is read set-based, another one through COPY. Nothing in `raw` moves. A `Problem` names a missing table or column, or a table with too
-    many bad rows (they are in ops.quarantine then).
+    The same database is read set-based, another one through COPY. Nothing in `raw` moves. Nightly all keys are compared, so that rows that were missed are
+    read and those that are gone are noted. A `Problem` names a missing table or column, a table with too many bad rows (they are in ops.quarantine then), or
+    one that lost too many rows, unless the run `accepts_deletions`.
     """
     named = {table.name: table for table in tables}
     with warehouse.connect(settings) as target:
@@ -45,7 +60,14 @@ def read_source(settings: Settings, tables: Iterable[SourceTable], run: warehous
         target.execute("set transaction isolation level repeatable read")
         with _open_source(settings, target) as source:
             snapshot, complete_through = _take_snapshot(settings, source, target, named, run)
-            reads, stop = _read_all(settings, snapshot, named, is_nightly, say)
+            counts = _fill(settings, snapshot, named, is_nightly)
+            lost = [] if accepts_deletions else key_comparison.find_stops(snapshot, named.values())
+            deletions.drop_erased(target, named, run.as_of)
+            reads, bad = _judge_all(snapshot, named, counts)
+            stop = _say_stop(lost, bad)
+            for item in reads:
+                if item.read_count:
+                    say(f"{item.table}: {item.read_count:,} rows changed")
             if not stop:
                 target.execute(
                     "insert into incoming.snapshot (started_at, complete_through, read_at) values (%s, %s, transaction_timestamp())",
@@ -81,27 +103,45 @@ def _take_snapshot(
     return Snapshot(source, target, settings.source_schema, row[0]), complete_through
 
 
-def _read_all(
-    settings: Settings, snapshot: Snapshot, tables: Mapping[str, SourceTable], is_nightly: bool, say: Say
-) -> tuple[list[TableRead], str | None]:
-    """Read and judge all tables; with the reason to stop, when too many rows are bad."""
+def _fill(
+    settings: Settings, snapshot: Snapshot, tables: Mapping[str, SourceTable], is_nightly: bool
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Read all tables and what belongs to the rows read; how many rows changed and how many were missed before, by table."""
     marks = dict(snapshot.target.execute("select table_name, watermark from ops.watermarks").fetchall())
-    counts = {}
+    snapshot.target.execute("delete from incoming.gone")
+    changed, missed = {}, {}
     for name, table in tables.items():
-        counts[name] = snapshot.read_changed(table, _since(settings, table, marks.get(name), is_nightly))
+        changed[name] = snapshot.read_changed(table, _since(settings, table, marks.get(name), is_nightly))
         quarantine.read_again(snapshot, table)
+    key_comparison.read_again(snapshot, tables[STUDENTS])
+    for name, table in tables.items():
+        missed[name] = key_comparison.compare_keys(snapshot, table, tables) if is_nightly else 0
     for table in reversed(list(tables.values())):
         quarantine.read_parents(snapshot, table, tables)
+    return changed, missed
+
+
+def _judge_all(
+    snapshot: Snapshot, tables: Mapping[str, SourceTable], counts: tuple[Mapping[str, int], Mapping[str, int]]
+) -> tuple[list[TableRead], list[str]]:
+    """Set bad rows aside; with the reasons to stop, where too many of a table are bad."""
     reads, stops = [], []
     for name, table in tables.items():
-        judgement = quarantine.judge(snapshot, table, tables, counts[name])
-        reads.append(TableRead(name, counts[name], judgement.set_aside_count))
+        changed, missed = (count[name] for count in counts)
+        judgement = quarantine.judge(snapshot, table, tables, changed + missed)
+        reads.append(TableRead(name, changed, missed, judgement.set_aside_count))
         stops += [judgement.stop] if judgement.stop else []
-        if counts[name]:
-            say(f"{name}: {counts[name]:,} rows changed")
-    if not stops:
-        return reads, None
-    return reads, f"{'; '.join(stops[:3])}. Nothing was booked; see ops.quarantine, mend the source, then run again."
+    return reads, stops
+
+
+def _say_stop(lost: list[str], bad: list[str]) -> str | None:
+    """Why the run has to stop, in one line; None when it has not."""
+    if lost:
+        return (
+            f"{'; '.join(lost[:3])}. Nothing was deleted or booked; mend the source, or pass --accept-deletions to follow them"
+            " (`creator-reports run daily --accept-deletions`)."
+        )
+    return f"{'; '.join(bad[:3])}. Nothing was booked; see ops.quarantine, mend the source, then run again." if bad else None
 
 
 def _check_contract(source: psycopg.Connection, schema: str, tables: list[SourceTable]) -> None:

@@ -55,7 +55,12 @@ class KeptTable:
 
 OPENING = KeptTable("raw", "ledger_opening", ("is_only",))
 ERASURES = KeptTable("ops", "erasures", ("student_digest",))
-SMALL = (OPENING, ERASURES, KeptTable("raw", "creator_zones", ("creator_id", "valid_from")))
+SMALL = (
+    OPENING,
+    ERASURES,
+    KeptTable("raw", "creator_zones", ("creator_id", "valid_from")),
+    KeptTable("raw", "tombstones", ("student_id",)),
+)
 """Tables that are saved whole each night. The first one says which ledger it is."""
 _GAINS = KeptTable("raw", "watch_gains", ("student_id", "video_id", "booked_no"), "observed_at")
 

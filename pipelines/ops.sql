@@ -62,6 +62,9 @@ create table if not exists ops.quarantine (
 alter table ops.quarantine add column if not exists is_booked boolean not null default false;
 comment on table ops.quarantine is 'Source rows that were set aside, with the reason. Every run reads them again; a row that is healed is booked by that run. is_booked: whether a run went on without the row; a run that stops because of too many bad rows leaves false.';
 
+create unlogged table if not exists incoming.gone (table_name text not null, row_key text not null, primary key (table_name, row_key));
+comment on table incoming.gone is 'Rows of `raw` that the source has no longer, as the last read found them; the booking follows and empties it.';
+
 create table if not exists ops.gates (creator_id uuid not null, reason text not null, since timestamptz not null, primary key (creator_id, reason));
 comment on table ops.gates is 'Closed delivery gates: a creator with a row here keeps the last good report until the cause is gone.';
 
@@ -150,6 +153,9 @@ create table if not exists raw.creator_zones (
     creator_id uuid not null, valid_from timestamptz not null, timezone text not null, first_seen_as_of timestamptz not null,
     primary key (creator_id, valid_from));
 comment on table raw.creator_zones is 'The time zone of each creator over time. A change holds from the next midnight in the old zone, so no local day is rewritten.';
+
+create table if not exists raw.tombstones (student_id uuid primary key, gone_as_of timestamptz not null);
+comment on table raw.tombstones is 'Students whom the source has no longer, since the night that missed them first. They show in no table of current states; a later night that misses them again erases them, and a student who is back loses the row.';
 
 create or replace view ops.zones as
 select

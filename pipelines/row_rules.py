@@ -24,7 +24,7 @@ def judged(table: SourceTable, tables: Mapping[str, SourceTable], clock: datetim
     """A query over all rows: `at` (ctid), `row_key`, `reason` (null for a good row) and `creator_id`, where it can be known."""
     rules = [(reason, warehouse.trusted_sql(condition)) for reason, condition in table.set_aside.items()]
     rules += _dates(table, clock)
-    rules += [(f"orphan: {column} names no row of {parent}", _is_orphan(column)) for column, parent in table.references.items()]
+    rules += [(f"orphan: {column} names no row of {parent}", _is_orphan(column, parent)) for column, parent in table.references.items()]
     rules += _strangers(table, tables)
     creators = list(_creators(table, tables).values()) if table.name != "creators" else [sql.SQL("r.id")]
     return sql.SQL(
@@ -59,10 +59,14 @@ def doubles(table: SourceTable, tables: Mapping[str, SourceTable]) -> sql.Compos
     )
 
 
+def whole_key(table: SourceTable, alias: str) -> sql.Composable:
+    """The key of a row (`alias`) as text; null where a part of it is."""
+    return sql.SQL(" || '/' || ").join(sql.SQL("{}::text").format(sql.Identifier(alias, name)) for name in table.key)
+
+
 def key_text(table: SourceTable) -> sql.Composable:
     """The key of a row as quarantine stores it."""
-    parts = [sql.SQL("{}::text").format(sql.Identifier("r", name)) for name in table.key]
-    return sql.SQL("coalesce({}, {} || md5(r::text))").format(sql.SQL(" || '/' || ").join(parts), NO_KEY)
+    return sql.SQL("coalesce({}, {} || md5(r::text))").format(whole_key(table, "r"), NO_KEY)
 
 
 def quarantined_key(table: SourceTable) -> list[sql.Composable]:
@@ -92,10 +96,13 @@ def _dates(table: SourceTable, clock: datetime) -> list[tuple[str, sql.Composabl
     return rules
 
 
-def _is_orphan(column: str) -> sql.Composable:
-    """Whether the row that the column names is neither among the good rows read nor in `raw`."""
-    return sql.SQL("(r.{} is not null and {}.id is null and {}.id is null)").format(
-        *(sql.Identifier(name) for name in (column, f"{column}_read", f"{column}_raw"))
+def _is_orphan(column: str, parent: str) -> sql.Composable:
+    """Whether the row that the column names is neither among the good rows read nor in `raw`, where rows that are gone from the source do not count."""
+    gone = sql.SQL("select row_key::uuid from incoming.gone where table_name = {}").format(parent)
+    if parent == "students":
+        gone = sql.SQL("{} union all select student_id from raw.tombstones").format(gone)
+    return sql.SQL("(r.{} is not null and {read}.id is null and ({raw}.id is null or {raw}.id in ({gone})))").format(
+        sql.Identifier(column), read=sql.Identifier(f"{column}_read"), raw=sql.Identifier(f"{column}_raw"), gone=gone
     )
 
 

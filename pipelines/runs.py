@@ -19,6 +19,8 @@ from pipelines.settings import Settings
 
 AS_OF_TAG = "creator-reports/as_of"
 TICK_TAG = "creator-reports/tick"
+ACCEPT_DELETIONS_TAG = "creator-reports/accept_deletions"
+"""Whatever its value: this run follows the source even where so much is gone that a run stops."""
 REQUESTED_BY_TAG = "creator-reports/requested_by"
 PARTITION_TAG = "dagster/partition"
 NIGHTLY_JOB = "daily"

@@ -43,11 +43,10 @@ class Snapshot:
 
     def want(self, table: SourceTable, keys: sql.Composable) -> int:
         """Note the keys that the query `keys` gives in `pg_temp.wanted`, numbered; how many there are."""
-        columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(name), warehouse.trusted_sql(table.columns[name])) for name in table.key
-        )
         self.target.execute("drop table if exists pg_temp.wanted")
-        self.target.execute(sql.SQL("create temp table wanted ({}, no bigint generated always as identity) on commit drop").format(columns))
+        self.target.execute(
+            sql.SQL("create temp table wanted ({}, no bigint generated always as identity) on commit drop").format(_defined_key(table))
+        )
         count = self.target.execute(sql.SQL("insert into pg_temp.wanted ({}) {}").format(_key(table), keys)).rowcount
         if count:
             self.target.execute("analyze pg_temp.wanted")
@@ -64,6 +63,26 @@ class Snapshot:
         return sum(
             self._take(table, sql.SQL("({}) in (select {}) and {}").format(_key(table), keys, unread)) for keys in self._batches(table)
         )
+
+    def read_keys(self, table: SourceTable) -> sql.Composable:
+        """A relation with the key of each row of the source that has a whole one: the table itself, or a copy of its keys from another database."""
+        whole = sql.SQL(" and ").join(sql.SQL("{} is not null").format(sql.Identifier(name)) for name in table.key)
+        query = sql.SQL("select {} from {} where {}").format(_typed(table, table.key), sql.Identifier(self.schema, table.name), whole)
+        if self.is_local:
+            return sql.SQL("({})").format(query)
+        copied = sql.Identifier("pg_temp", f"keys_of_{table.name}")
+        self.target.execute(sql.SQL("create temp table {} ({}) on commit drop").format(copied, _defined_key(table)))
+        self._copy(query, copied, _key(table))
+        self.target.execute(sql.SQL("analyze {}").format(copied))
+        return copied
+
+    def find_empty(self, tables: Iterable[SourceTable]) -> list[str]:
+        """Names of those tables that hold no row in the source."""
+        asked = [
+            sql.SQL("select {} where not exists (select from {})").format(table.name, sql.Identifier(self.schema, table.name))
+            for table in tables
+        ]
+        return [row[0] for row in self.source.execute(sql.SQL(" union all ").join(asked))]
 
     def read_keyless(self, table: SourceTable) -> int:
         """Add the rows without a whole key that `read_changed` did not read; the number of rows."""
@@ -133,6 +152,15 @@ def _key(table: SourceTable) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Identifier, table.key))
 
 
+def _defined_key(table: SourceTable) -> sql.Composable:
+    """The key's columns as a table that holds it defines them."""
+    return sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), warehouse.trusted_sql(table.columns[name])) for name in table.key
+    )
+
+
 def _typed(table: SourceTable, names: Iterable[str]) -> sql.Composable:
     """Columns with the contract's types, whatever the source has."""
-    return sql.SQL(", ").join(sql.SQL("{}::{}").format(sql.Identifier(name), warehouse.trusted_sql(table.columns[name])) for name in names)
+    return sql.SQL(", ").join(
+        sql.SQL("{0}::{1} as {0}").format(sql.Identifier(name), warehouse.trusted_sql(table.columns[name])) for name in names
+    )

@@ -68,7 +68,7 @@ def add_due_rows(connection: psycopg.Connection, tables: Iterable[SourceTable], 
         )
         connection.execute(
             sql.SQL("insert into {changed} ({columns}, op) select {columns}, 'due' from {raw} r where {due}").format(
-                changed=_changed(table.name),
+                changed=changed(table.name),
                 columns=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
                 raw=sql.Identifier("raw", table.name),
                 due=due,
@@ -87,7 +87,7 @@ def touch(connection: psycopg.Connection, tables: Iterable[SourceTable], models:
     add_due_rows(connection, tables, since)
     names = {table.name for table in tables} | {LEDGER}
     filled = {
-        name for name in names if connection.execute(sql.SQL("select exists (select from {})").format(_changed(name))).fetchone() == (True,)
+        name for name in names if connection.execute(sql.SQL("select exists (select from {})").format(changed(name))).fetchone() == (True,)
     }
     additions.take_steps(connection)
     for model in models:
@@ -95,7 +95,7 @@ def touch(connection: psycopg.Connection, tables: Iterable[SourceTable], models:
             if cause in BY_TIME:
                 _follow(connection, model, edge, None)
             elif cause in filled and not (model.added_by and cause == LEDGER):
-                _follow(connection, model, edge, _changed(cause))
+                _follow(connection, model, edge, changed(cause))
         if model.added_by and LEDGER in filled:
             _follow_steps(connection, model)
     connection.execute("analyze ops.touched")
@@ -105,18 +105,19 @@ def touch(connection: psycopg.Connection, tables: Iterable[SourceTable], models:
 
 def _follow_steps(connection: psycopg.Connection, model: Model) -> None:
     """The ledger's edge of a model that is added to. Rows that are no plain steps come first: nothing is added to a key that is touched by then."""
-    edge, gains = model.touched_by[LEDGER], _changed(LEDGER)
+    edge, gains = model.touched_by[LEDGER], changed(LEDGER)
     _follow(connection, model, edge, sql.SQL("(select * from {} where not is_plain)").format(gains))
     additions.fill(connection, model)
     _follow(connection, model, edge, gains)
 
 
-def _changed(name: str) -> sql.Identifier:
+def changed(name: str) -> sql.Identifier:
+    """The table of rows that this booking changes of a table."""
     return sql.Identifier("pg_temp", f"changed_{name}")
 
 
-def _follow(connection: psycopg.Connection, model: Model, edge: str, changed: sql.Composable | None) -> int:
-    rows = sql.SQL("with changed as (select * from {} as c) ").format(changed) if changed else sql.SQL("")
+def _follow(connection: psycopg.Connection, model: Model, edge: str, source: sql.Composable | None) -> int:
+    rows = sql.SQL("with changed as (select * from {} as c) ").format(source) if source else sql.SQL("")
     part = "coalesce(part::text, '')" if len(model.touch_key) == 2 else "''"
     # In order: two models that touch the same keys at the same time then wait for one another, never in a circle.
     alias = "keys (id, part)" if len(model.touch_key) == 2 else "keys (id)"

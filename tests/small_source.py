@@ -61,12 +61,16 @@ class SmallSource:
         """Execute a statement in the source."""
         self.connection.execute(statement.encode(), values)
 
-    def read(self, *, nightly: bool = False, as_of: datetime = NOON, books: bool = True) -> dict[str, booking.TableBooked]:
+    def read(
+        self, *, nightly: bool = False, as_of: datetime = NOON, books: bool = True, accepts_deletions: bool = False
+    ) -> dict[str, booking.TableBooked]:
         """Read and book; what was booked, by table."""
         guard = warehouse.RunGuard(self.settings)
         try:
             run = guard.enter(warehouse.Run(uuid4().hex, "test", as_of), lambda line: None)
-            ingest.read_source(self.settings, CATALOG.sources.values(), run, is_nightly=nightly, say=lambda line: None)
+            ingest.read_source(
+                self.settings, CATALOG.sources.values(), run, is_nightly=nightly, accepts_deletions=accepts_deletions, say=lambda line: None
+            )
             return {item.table: item for item in booking.book(self.settings, CATALOG, run, say=lambda line: None)} if books else {}
         finally:
             guard.leave()

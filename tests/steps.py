@@ -25,6 +25,7 @@ def run(
     *,
     is_nightly: bool = False,
     is_tested: bool = True,
+    accepts_deletions: bool = False,
     after: Callable[[str], None] = silent,
 ) -> list[TablePublished]:
     """Read, book, build, test and publish for `as_of`, as one run that holds the lock; fails when a model or a test does.
@@ -34,7 +35,9 @@ def run(
     guard = warehouse.RunGuard(settings)
     try:
         entered = guard.enter(warehouse.Run(uuid.uuid4().hex, NIGHTLY_JOB if is_nightly else "hourly", as_of), silent)
-        ingest.read_source(settings, catalog.sources.values(), entered, is_nightly=is_nightly, say=silent)
+        ingest.read_source(
+            settings, catalog.sources.values(), entered, is_nightly=is_nightly, accepts_deletions=accepts_deletions, say=silent
+        )
         after("read")
         booking.book(settings, catalog, entered, say=silent)
         after("book")

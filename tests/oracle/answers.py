@@ -6,6 +6,7 @@ Belongs here: the order of a run's steps, what is kept between runs. Does not: a
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from tests.oracle.cohorts import cohort_retention
 from tests.oracle.courses import course_progress
@@ -93,6 +94,10 @@ class Oracle:
         }
         return {**tables, "recommendations": recommendations(moment, students, tables)}
 
+    def students_ever(self) -> set[UUID]:
+        """Everybody who ever stood in a table."""
+        return {student_id for student_id, _ in self.days} | {student_id for student_id, _ in self.ledger.gains}
+
     def _book(self, snapshot: Snapshot) -> None:
         read = self.mirror.read(snapshot)
         for table, rows in read.items():
@@ -101,10 +106,13 @@ class Oracle:
         wishes = creators_with_wishes(self.mirror.all("creators"), self.mirror.all("creator_preferences"))
         for creator_id, wish in wishes:
             self.zones.follow(creator_id, wish, snapshot.as_of)
+        for pair in self.ledger.booked.keys() - self.mirror.rows["video_progress"].keys():
+            self.ledger.forget(pair)
         for row in read["video_progress"]:
             video = self.mirror.rows["videos"].get((row["video_id"],))
             if video:
                 self.ledger.book(row, video["creator_id"], snapshot.as_of, is_opening=self.opened_as_of is None)
+                self.mirror.book("video_progress", [row])
         self.opened_as_of = self.opened_as_of or snapshot.as_of
 
     def _ledger_rows(self) -> Table:

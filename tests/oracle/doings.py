@@ -43,7 +43,7 @@ class Watch(Event):
         row = place.tables["video_progress"].get((student["id"], video["id"]))
         values = {"completion_percentage": self.completion, "completed": self.is_completed, "last_position_seconds": self.position}
         if row is None:
-            new_id = place.make_id("progress", len(place.tables["video_progress"]))
+            new_id = place.make_new_id("progress")
             place.put(
                 "video_progress",
                 {"id": new_id, "student_id": student["id"], "video_id": video["id"], "created_at": at, "updated_at": at, "watch_time_seconds": max(self.seconds, 0)}

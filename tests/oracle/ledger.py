@@ -62,7 +62,13 @@ class Ledger:
             return
         self.booked[pair] = row
         before = self.gains.setdefault(pair, [])
+        if last is None and before and not _is_new(row, before[-1]):
+            return
         before.append(_gain(row, before, owner_id, as_of, is_opening))
+
+    def forget(self, pair: Pair) -> None:
+        """The source has the row no longer; what was booked stays."""
+        self.booked.pop(pair, None)
 
     def all(self) -> Iterable[Gain]:
         """Every row."""
@@ -76,6 +82,13 @@ class Ledger:
     def standing(self, as_of: datetime) -> dict[Pair, Gain]:
         """Per pair the newest row of what had happened by `as_of`."""
         return {(gain.student_id, gain.video_id): gain for gain in self.until(as_of)}
+
+
+def _is_new(row: Row, last: Gain) -> bool:
+    """Whether a row that was gone says anything that the ledger does not know."""
+    now = (row["watch_time_seconds"], row["completion_percentage"], row["completed"], row["last_position_seconds"])
+    then = (last.watch_seconds, last.completion_percentage, last.is_completed, last.last_position_seconds)
+    return now != then or row["updated_at"] > last.observed_at
 
 
 def _gain(row: Row, before: list[Gain], owner_id: UUID, as_of: datetime, is_opening: bool) -> Gain:

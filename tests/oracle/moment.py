@@ -66,8 +66,9 @@ class Moment:
 
     @cached_property
     def standing(self) -> dict[Pair, Gain]:
-        """How far each student had got in each video; of students and videos that exist, both of one creator."""
-        return {pair: gain for pair, gain in self.ledger.standing(self.as_of).items() if self._is_own(*pair)}
+        """How far each student had got in each video that the source still says; of students and videos that exist, both of one creator."""
+        known = self.mirror.rows["video_progress"]
+        return {pair: gain for pair, gain in self.ledger.standing(self.as_of).items() if pair in known and self._is_own(*pair)}
 
     def _is_own(self, student_id: UUID, video_id: UUID) -> bool:
         student, video = self.students.get(student_id), self.videos.get(video_id)
@@ -83,7 +84,7 @@ class Moment:
         """Sessions of students with their own creator's assistant, and the messages in them: in order, a student's before the answer at the same instant."""
         found = {}
         for session in self.mirror.all("chat_sessions"):
-            student = self.mirror.rows["students"].get((session["student_id"],))
+            student = self.mirror.student(session["student_id"])
             if student and student["creator_id"] == session["creator_id"]:
                 found[session["id"]] = (session, [])
         for message in self._made("chat_messages"):
@@ -116,7 +117,7 @@ class Moment:
 
     def _deed(self, kind: str, student_id: UUID, about: Row | None, at: datetime | None, row: Row) -> Iterable[Deed]:
         """A deed counts when it has happened, student and content are known, and both belong to one creator who is known too."""
-        student = self.mirror.rows["students"].get((student_id,))
+        student = self.mirror.student(student_id)
         if not student or not about or at is None or at > self.as_of:
             return
         if about["creator_id"] == student["creator_id"] and student["creator_id"] in self.zones.history:

@@ -2,7 +2,7 @@
 
 Belongs here: the points at which a child may die, and doing so. Does not: what is true after it (tests/test_kills.py).
 
-It reads lines of JSON: `database_url`, `as_of`, and `point` (the number of the point to die at; null: run to the end). It answers each with a line of JSON:
+It reads lines of JSON: `database_url`, `as_of`, `is_nightly`, and `point` (the number of the point to die at; null: run to the end). It answers each with a line of JSON:
 the names of the points that the run passed, or null when it was killed. It runs those that live itself, without dbt's
 tests; so its children start warm.
 """
@@ -62,7 +62,7 @@ def run(request: dict[str, Any]) -> None:
     """One run, in this process."""
     settings = Settings(_env_file=None, database_url=request["database_url"], s3_bucket="not-used")  # pyrefly: ignore
     as_of, is_tested = datetime.fromisoformat(request["as_of"]), request["point"] is not None
-    Warm(settings, CATALOG).run(as_of, is_nightly=False, is_tested=is_tested, after=reach)
+    Warm(settings, CATALOG).run(as_of, is_nightly=request["is_nightly"], is_tested=is_tested, after=reach)
 
 
 def run_and_die(request: dict[str, Any]) -> bool:

@@ -30,7 +30,7 @@ def payments(moment: Moment) -> Iterator[Payment]:
     for row in moment.mirror.all("analytics_events"):
         if row["created_at"] > moment.as_of or row["event_type"] not in ("payment_succeeded", "payment_failed"):
             continue
-        student = moment.mirror.rows["students"].get((row["student_id"],))
+        student = moment.mirror.student(row["student_id"])
         creator_id = row["creator_id"] or (student and student["creator_id"])
         if creator_id in moment.zones.history:
             data = row["event_data"]

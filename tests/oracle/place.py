@@ -3,13 +3,14 @@
 Belongs here: ids, rows with the source's columns, the copy of it all that a run sees. Does not: what happens (events).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from tests.oracle.mirror import READINGS, Row
+from tests.oracle.mirror import READINGS, REFERENCES, Row
 from tests.oracle.schedules import Schedule, When, resolve
 
 
@@ -22,6 +23,8 @@ class Place:
     tables: dict[str, dict[tuple, Row]] = field(default_factory=lambda: {table: {} for table in READINGS})
     run: int = 0
     withheld: list[tuple[str, Row]] = field(default_factory=list)
+    removed: list[tuple[str, Row]] = field(default_factory=list)
+    made: Counter[str] = field(default_factory=Counter)
 
     @property
     def creator_id(self) -> UUID:
@@ -51,9 +54,14 @@ class Place:
 
     def add(self, table: str, kind: str, **values: Any) -> UUID:
         """Insert a row with an id of its own."""
-        new_id = self.make_id(kind, len(self.tables[table]) + sum(name == table for name, _ in self.withheld))
+        new_id = self.make_new_id(kind)
         self.put(table, {"id": new_id, **values})
         return new_id
+
+    def make_new_id(self, kind: str) -> UUID:
+        """An id that no thing of this kind has had."""
+        self.made[kind] += 1
+        return self.make_id(kind, self.made[kind] - 1)
 
     def has(self, table: str, row_id: UUID) -> bool:
         """Whether the row is there, seen by runs or not."""
@@ -63,6 +71,24 @@ class Place:
         """Take a row out of sight."""
         del self.tables[table][tuple(row[name] for name in READINGS[table].key)]
         self.withheld.append((table, row))
+
+    def remove(self, table: str, row: Row, *, cascades: bool) -> None:
+        """Delete a row; with `cascades` the rows that name it too, where the column may not be null."""
+        for child in reversed(READINGS) if cascades else ():
+            for column, parent in REFERENCES.get(child, {}).items():
+                for other in [other for other in self.tables[child].values() if parent == table and other[column] == row["id"]]:
+                    if column == "course_id":
+                        self.change(child, other, course_id=None)
+                    else:
+                        self.remove(child, other, cascades=True)
+        del self.tables[table][tuple(row[name] for name in READINGS[table].key)]
+        self.removed.append((table, row))
+
+    def bring_back(self) -> None:
+        """Put back all rows that were deleted, as they were."""
+        for table, row in reversed(self.removed):
+            self.tables[table].setdefault(tuple(row[name] for name in READINGS[table].key), row)
+        self.removed.clear()
 
     def commit(self, at: datetime) -> None:
         """Put all rows back that were taken out of sight, with the date of this change."""

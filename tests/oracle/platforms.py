@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 
-from tests.oracle import doings, events
+from tests.oracle import doings, events, removals
 from tests.oracle.events import Event
 from tests.oracle.schedules import When
 
@@ -48,6 +48,19 @@ _ANSWERS: tuple[Any, ...] = (
     {}, {"q1": "a", "2": 3}, {"q1": "b", "2": "3"}, {"q1": None, "2": 4}, {"q1": True}, {"q1": "true", "q9": "a"}, {"q1": ["a", "b"], "2": "a"},
     {"q1": ["b", "a"], "": "", "x" * 200: "y"}, {"true": "a", "null": "a", "x" * 201: "a"},
 )  # fmt: skip
+
+_REMOVED = (
+    "students",
+    "videos",
+    "video_progress",
+    "chat_messages",
+    "chat_sessions",
+    "quiz_attempts",
+    "quizzes",
+    "project_submissions",
+    "projects",
+    "courses",
+)
 
 _text = st.one_of(
     st.sampled_from(_HOSTILE), st.text(st.characters(exclude_categories=["Cs", "Cn", "Co"], exclude_characters="\x00"), max_size=12)
@@ -139,6 +152,9 @@ def _happenings(run: st.SearchStrategy[int], when: st.SearchStrategy[When]) -> s
         st.builds(events.ChangeQuiz, **at, quiz=_number, title=_text, difficulty=_maybe_text, questions=_questions),
         st.builds(events.SetPreferences, **at, stored=_preferences),
         st.builds(events.SetPreferences, **at, stored=_preferences),
+        st.builds(removals.Remove, **at, table=st.sampled_from(_REMOVED), number=_number, cascades=st.sampled_from((True, True, True, False))),
+        st.builds(removals.Remove, **at, table=st.just("students"), number=_number),
+        st.builds(removals.Return, **at),
         st.builds(events.ChangePlan, **at, name=_text, plan=_plans, expires=_maybe_when),
     )  # fmt: skip
 

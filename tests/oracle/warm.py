@@ -58,8 +58,10 @@ class Warm:
     def run(
         self, as_of: datetime, *, is_nightly: bool, is_tested: bool = True, after: Callable[[str], None] = steps.silent
     ) -> list[publish.TablePublished]:
-        """One run on what the source holds now (see tests/steps.py)."""
-        return steps.run(self.settings, self.catalog, as_of, is_nightly=is_nightly, is_tested=is_tested, after=after)
+        """One run on what the source holds now (see tests/steps.py). However much is gone does not stop it."""
+        return steps.run(
+            self.settings, self.catalog, as_of, is_nightly=is_nightly, is_tested=is_tested, accepts_deletions=True, after=after
+        )
 
     def fetch(self, query: sql.Composable | str) -> list[dict[str, Any]]:
         """Rows of a query."""

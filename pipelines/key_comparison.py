@@ -1,0 +1,135 @@
+"""Comparing all keys of the source with those of `raw`: rows that the source has no longer, rows that no run has read, and when a run stops because of it.
+
+Belongs here: what is gone (`incoming.gone`), what was missed, the guards. Does not: statements that read the source (snapshot), what becomes of rows that are
+gone (deletions).
+"""
+
+from collections.abc import Iterable, Mapping
+
+import psycopg
+from psycopg import sql
+
+from pipelines import erasure, row_rules, warehouse
+from pipelines.catalog import SourceTable
+from pipelines.erasure import STUDENTS
+from pipelines.snapshot import Snapshot
+
+_FEWEST = 20
+"""Fewer rows that are gone never stop a run, however small the table."""
+_STUDENT_SHARE, _SHARE = 0.01, 0.5
+"""A run stops when more than this share of the students, or of another table, is gone."""
+
+
+def read_again(snapshot: Snapshot, students: SourceTable) -> None:
+    """Add students with a tombstone to `incoming`, if they are back."""
+    known = "select t.student_id from raw.tombstones t where not exists (select from incoming.students i where i.id = t.student_id)"
+    if snapshot.want(students, warehouse.trusted_sql(known)):
+        snapshot.read_wanted(students)
+
+
+def compare_keys(snapshot: Snapshot, table: SourceTable, tables: Mapping[str, SourceTable]) -> int:
+    """Note in `incoming.gone` which rows of `raw` the source has no longer, and add those that neither `raw` nor quarantine has to `incoming`; how many.
+
+    Rows that name what is gone are read again too: they may say something else by now, without a later date. Tables that this one names must have been
+    compared before.
+    """
+    keys = snapshot.read_keys(table)
+    _note_gone(snapshot.target, table, tables, keys)
+    if snapshot.since[table.name] is None:
+        return 0
+    missed_count = snapshot.read_wanted(table) if snapshot.want(table, _missed(table, keys)) else 0
+    beside = [column for column, parent in table.references.items() if parent != STUDENTS]
+    if beside and snapshot.want(table, sql.SQL(" union ").join(_left_behind(table, column) for column in beside)):
+        snapshot.read_wanted(table)
+    return missed_count
+
+
+def _note_gone(target: psycopg.Connection, table: SourceTable, tables: Mapping[str, SourceTable], keys: sql.Composable) -> None:
+    raw, lost = (
+        sql.Identifier("raw", table.name),
+        sql.SQL("not exists (select from {} s where {})").format(keys, _same_key(table, "s", "r")),
+    )
+    gone: list[tuple[sql.Composable, sql.Composable]] = [(raw, lost)]
+    if table.name == STUDENTS:  # a restored tombstone has no row in raw
+        gone.append((warehouse.trusted_sql("(select student_id as id from raw.tombstones)"), lost))
+    # Whose a row is, only such a parent tells: without it the row could never be erased.
+    gone += [
+        (raw, sql.SQL("r.{} in ({})").format(sql.Identifier(column), _gone_ids(parent)))
+        for column, parent in table.references.items()
+        if parent != STUDENTS and erasure.is_personal(tables[parent], tables)
+    ]
+    for rows, condition in gone:
+        target.execute(
+            sql.SQL("insert into incoming.gone select {}, {} from {} r where {} on conflict do nothing").format(
+                table.name, row_rules.whole_key(table, "r"), rows, condition
+            )
+        )
+    target.execute("analyze incoming.gone")
+
+
+def _missed(table: SourceTable, keys: sql.Composable) -> sql.Composable:
+    """Keys of rows whose date stood still or went back, or that were committed very late."""
+    return sql.SQL(
+        """select distinct {key} from {keys} s where not exists (select from {raw} r where {same}) and not exists (select from {read} r where {same})
+           and not exists (select from ops.quarantine q where q.table_name = {name} and q.row_key = {text})"""
+    ).format(
+        key=_key(table, "s"),
+        keys=keys,
+        raw=sql.Identifier("raw", table.name),
+        read=sql.Identifier("incoming", table.name),
+        same=_same_key(table, "s", "r"),
+        text=row_rules.whole_key(table, "s"),
+        name=table.name,
+    )
+
+
+def _left_behind(table: SourceTable, column: str) -> sql.Composable:
+    """Keys of rows of `raw` that name by this column what is gone, and are not read yet."""
+    return sql.SQL("select {} from {} r where r.{} in ({}) and not exists (select from {} i where {})").format(
+        _key(table, "r"),
+        sql.Identifier("raw", table.name),
+        sql.Identifier(column),
+        _gone_ids(table.references[column]),
+        sql.Identifier("incoming", table.name),
+        _same_key(table, "i", "r"),
+    )
+
+
+def _key(table: SourceTable, alias: str) -> sql.Composable:
+    return sql.SQL(", ").join(sql.Identifier(alias, name) for name in table.key)
+
+
+def _same_key(table: SourceTable, one: str, other: str) -> sql.Composable:
+    return sql.SQL(" and ").join(sql.SQL("{} = {}").format(sql.Identifier(one, name), sql.Identifier(other, name)) for name in table.key)
+
+
+def _gone_ids(table: str) -> sql.Composable:
+    return sql.SQL("select row_key::uuid from incoming.gone where table_name = {}").format(table)
+
+
+def find_stops(snapshot: Snapshot, tables: Iterable[SourceTable]) -> list[str]:
+    """Why the run must not go on: tables that are empty in the source and not in `raw`, and tables that lost too many rows since they were compared last."""
+    tables = list(tables)
+    empty, stops = set(snapshot.find_empty(tables)), []
+    newly = dict(
+        snapshot.target.execute(
+            """select table_name, count(*) from incoming.gone
+               where table_name <> 'students' or row_key not in (select student_id::text from raw.tombstones) group by table_name"""
+        ).fetchall()
+    )
+    for table in tables:
+        name, gone = f"{snapshot.schema}.{table.name}", newly.get(table.name, 0)
+        there = _count_booked(snapshot.target, table) if table.name in empty or gone >= _FEWEST else 0
+        if there and table.name in empty:
+            stops.append(f"table {name} is empty, where {there:,} rows of it are booked")
+        elif gone > there * (_STUDENT_SHARE if table.name == STUDENTS else _SHARE) and gone >= _FEWEST:
+            stops.append(f"{gone:,} of {there:,} rows of {name} are gone ({gone / there:.1%})")
+    return stops
+
+
+def _count_booked(target: psycopg.Connection, table: SourceTable) -> int:
+    """Rows of `raw`, students with a tombstone left out."""
+    living = "not exists (select from raw.tombstones t where t.student_id = r.id)" if table.name == STUDENTS else "true"
+    query = sql.SQL("select count(*) from {} r where {}").format(sql.Identifier("raw", table.name), warehouse.trusted_sql(living))
+    row = target.execute(query).fetchone()
+    return row[0] if row else 0
