@@ -23,6 +23,7 @@ from pipelines.warehouse import Run, trusted_sql
 
 PLAIN = """
     coalesce(g.booked_as_of = {as_of} and g.observed_at <= {as_of} and s.creator_id = v.creator_id
+        and not exists (select from raw.tombstones as t where t.student_id = s.id)
         and s.created_at at time zone 'UTC' <= {since} and v.created_at at time zone 'UTC' <= {since}
         and case when o.op is null then n.op = 'insert' and g.booked_no = 1
             else n.op = 'update' and o.booked_no = g.booked_no - 1 and o.observed_at <= {since}
@@ -63,6 +64,7 @@ def take_keys(connection: psycopg.Connection, model: Model, run: Run) -> bool:
     there = "select to_regclass({name}) is not null and (select booked_run_id from ops.build) = {run}"
     if not model.added_by or connection.execute(_filled(there, model, run=sql.Literal(run.run_id))).fetchone() != (True,):
         return False
+    connection.execute(_filled("delete from {added} as a where not exists (select from pg_temp.keys as k where {is_key})", model))
     taken = "delete from pg_temp.keys as k using {added} as a inner join {table} as t on {same} where {is_key}"
     if not connection.execute(_filled(taken, model)).rowcount:
         return False

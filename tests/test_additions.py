@@ -67,7 +67,7 @@ def _added(warm: Warm) -> set[str]:
         "int_video_days": f"video_id = '{video}' and activity_on = '2025-06-10'",
     }
     found = {model: warm.fetch(f"select watch_seconds from intermediate.{model} where {where}") for model, where in wheres.items()}
-    return {model for model, rows in found.items() if rows[0]["watch_seconds"] >= MISTAKE}
+    return {model for model, rows in found.items() if rows and rows[0]["watch_seconds"] >= MISTAKE}
 
 
 def test_a_plain_step_is_added(warm: Warm) -> None:
