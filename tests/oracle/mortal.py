@@ -17,7 +17,7 @@ from typing import Any
 
 import dbt.cli.main
 
-from pipelines import pieces
+from pipelines import compiled, pieces
 from pipelines.catalog import load_catalog
 from pipelines.dbt_runs import NodeResult
 from pipelines.settings import Settings
@@ -31,6 +31,8 @@ passed: list[str] = []
 deadly: int | None = None
 """The number of the point to die at."""
 
+is_compiling = False
+
 
 def reach(point: str) -> None:
     """Note a point, or die there."""
@@ -40,9 +42,19 @@ def reach(point: str) -> None:
 
 
 def note(event: Any) -> None:
-    """dbt's own notice of a model that is done."""
-    if event.info.name == "NodeFinished" and event.data.node_info.resource_type in ("model", "seed"):
+    """dbt's own notice of a model that is built. One that is compiled only is no point: nothing is written until all of them are."""
+    if not is_compiling and event.info.name == "NodeFinished" and event.data.node_info.resource_type in ("model", "seed"):
         reach(event.data.node_info.node_name)
+
+
+def compile_unnoted(*arguments: Any) -> list[NodeResult]:
+    """dbt compiles the SQL of touched keys."""
+    global is_compiling
+    is_compiling = True
+    try:
+        return run_dbt(*arguments)
+    finally:
+        is_compiling = False
 
 
 def compute_and_note(*arguments: Any) -> NodeResult:
@@ -52,6 +64,8 @@ def compute_and_note(*arguments: Any) -> NodeResult:
     return result
 
 
+run_dbt = compiled.run_dbt
+compiled.run_dbt = compile_unnoted
 compute = pieces._compute
 pieces._compute = compute_and_note  # pyrefly: ignore
 # The pipeline takes dbt's runner from this module when it needs it.
