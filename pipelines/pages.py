@@ -12,11 +12,13 @@ from pipelines import warehouse
 
 TABLES = frozenset(
     {
+        "content_topics",
         "creator_overview",
         "daily_activity",
         "progress",
         "quiz_results",
         "recommendations",
+        "revenue_overview",
         "student_engagement_tiers",
         "tier_transitions",
         "video_analytics",

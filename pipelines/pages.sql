@@ -126,3 +126,13 @@ create or replace function analytics.engagement(of_creator uuid, period integer 
     order by days.activity_on
 $$;
 comment on function analytics.engagement is 'The activity of each of the last so many local days, today included.';
+
+create or replace function analytics.content(of_creator uuid) returns setof analytics.content_topics language sql stable as $$
+    select * from analytics.content_topics where creator_id = of_creator order by topic_kind, student_video_count desc, topic
+$$;
+comment on function analytics.content is 'What the creator''s videos are about: categories, then tags, the most watched first.';
+
+create or replace function analytics.revenue(of_creator uuid) returns setof analytics.revenue_overview language sql stable as $$
+    select * from analytics.revenue_overview where creator_id = of_creator order by currency
+$$;
+comment on function analytics.revenue is 'Revenue of this and last month: one row per currency.';

@@ -40,6 +40,8 @@ ZEROS: dict[str, Any] = {
     "cohort_retention": [],
     "course_progress": [],
     "revenue_monthly": [],
+    "revenue_overview": [],
+    "content_topics": [],
     "progress": [],
     "quiz_results": [],
     "quiz_analytics": [],
@@ -93,6 +95,13 @@ GOOD: dict[str, dict[str, Any]] = {
     "revenue_monthly": {
         "creator_id": ONE, "month_on": "2026-03-01", "currency": "USD", "payment_count": 2, "revenue_cents": 100, "paying_student_count": 1,
         "failed_payment_count": 1,
+    },
+    "revenue_overview": {
+        "creator_id": ONE, "currency": "USD", "this_month_on": "2026-03-01", "this_month_cents": 300, "last_month_cents": 200, "revenue_change": 0.5,
+        "per_student_cents": 150, "this_month_failed_count": 0, "last_month_failed_count": 1,
+    },
+    "content_topics": {
+        "creator_id": ONE, "topic_kind": "tag", "topic": "light", "video_count": 1, "student_video_count": 2, "avg_completion_rate": 0.5,
     },
     "recommendations": {
         "creator_id": ONE, "recommendation": "check_in", "about_key": str(ONE), "student_id": ONE, "about": None, "action": "Check in with the student",
@@ -221,6 +230,22 @@ BREAKING: dict[tuple[str, str], list[str]] = {
     ("revenue_monthly", "currencies are codes"): ["currency = 'usd'", "currency = 'dollar'"],
     ("revenue_monthly", "money has payments"): ["payment_count = 0", "revenue_cents = -1", "failed_payment_count = null"],
     ("revenue_monthly", "students pay at most as often as there are payments"): ["paying_student_count = 3", "paying_student_count = null"],
+    ("revenue_overview", "one row per creator and currency"): [AGAIN, "creator_id = null", "currency = null"],
+    ("revenue_overview", "currencies are codes"): ["currency = 'usd'", "currency = 'dollar'"],
+    ("revenue_overview", "months begin on the first"): ["this_month_on = '2026-03-02'", "this_month_on = null"],
+    ("revenue_overview", "money and failures are not negative"): [
+        "this_month_cents = -1",
+        "last_month_cents = null",
+        "per_student_cents = -1",
+        "last_month_failed_count = -1",
+    ],
+    ("revenue_overview", "growth is of what there was"): ["revenue_change = null", "revenue_change = -0.5", "last_month_cents = 0"],
+    ("revenue_overview", "a student's part is not more than the whole"): ["per_student_cents = 301"],
+    ("content_topics", "one row per creator and topic"): [AGAIN, "creator_id = null", "topic = null"],
+    ("content_topics", "a topic is a category or a tag"): ["topic_kind = 'title'", "topic_kind = null"],
+    ("content_topics", "topics have a name that fits into a key"): ["topic = ''", "topic = repeat('x', 201)"],
+    ("content_topics", "a topic has videos"): ["video_count = 0", "student_video_count = -1", "student_video_count = null"],
+    ("content_topics", "completion is a share of what was watched"): ["avg_completion_rate = 1.5", "avg_completion_rate = null", "student_video_count = 0"],
     ("recommendations", "one row per creator, kind and thing"): [AGAIN, "creator_id = null", "about_key = null"],
     ("recommendations", "the kind is known and about one thing of its own"): [
         "recommendation = 'rest'",

@@ -1,8 +1,9 @@
 """The pages of the app: each function of `analytics` against plain Python over the published rows, within what row security shows."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
-from itertools import pairwise, product
+from itertools import groupby, pairwise, product
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -191,6 +192,29 @@ def test_engagement_of_the_last_days(warm: Warm, creator: UUID, period: int) -> 
     assert [row["activity_on"] for row in days] == [overview["today_on"] - timedelta(days=period - 1 - number) for number in range(period)]
 
 
+def test_content_by_topic(warm: Warm, creator: UUID) -> None:
+    rows = _ask(warm, "select * from analytics.content(%s)", creator)
+    videos = _ask(warm, "select * from analytics.video_analytics where creator_id = %s", creator)
+    found = {row["topic"]: row["video_count"] for row in rows if row["topic_kind"] == "category"}
+    assert found == Counter(video["category"] for video in videos if video["category"]) != {}
+    for kind, group in groupby(rows, key=lambda row: row["topic_kind"]):
+        counts = [row["student_video_count"] for row in group]
+        assert counts == sorted(counts, reverse=True), kind
+    assert [kind for kind, _ in groupby(rows, key=lambda row: row["topic_kind"])] == ["category", "tag"]
+
+
+def test_revenue_by_currency(warm: Warm, creator: UUID) -> None:
+    rows = _ask(warm, "select * from analytics.revenue(%s)", creator)
+    months = _ask(warm, "select * from analytics.revenue_monthly where creator_id = %s", creator)
+    (overview,) = _ask(warm, "select * from analytics.overview(%s)", creator)
+    this = overview["today_on"].replace(day=1)
+    paid = {(row["month_on"], row["currency"]): row["revenue_cents"] for row in months}
+    assert [row["currency"] for row in rows] == sorted({row["currency"] for row in months}) != []
+    for row in rows:
+        assert row["this_month_cents"] == paid.get((this, row["currency"]), 0)
+        assert row["last_month_cents"] == paid.get(((this - timedelta(days=1)).replace(day=1), row["currency"]), 0)
+
+
 def test_pages_show_what_row_security_lets_the_caller_see(warm: Warm, creator: UUID) -> None:
     (other,) = _ask(warm, "select creator_id from analytics.creator_overview where creator_id <> %s and student_count > 0 limit 1", creator)
     asked = "select (select count(*) from analytics.students_page(%s)) + (select count(*) from analytics.overview(%s)) as seen"
@@ -200,7 +224,7 @@ def test_pages_show_what_row_security_lets_the_caller_see(warm: Warm, creator: U
 
 def test_nobody_else_may_call_them(warm: Warm) -> None:
     functions = warm.fetch("select proname, proacl::text from pg_proc where pronamespace = 'analytics'::regnamespace")
-    assert len(functions) == 9
+    assert len(functions) == 11
     for function in functions:
         granted = {entry.split("=")[0] for entry in function["proacl"].strip("{}").split(",")}
         assert granted == {"analytics_owner", *pages.READERS}, function["proname"]

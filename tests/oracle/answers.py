@@ -17,11 +17,12 @@ from tests.oracle.listings import chat_transcript, progress, quiz_results
 from tests.oracle.mirror import Mirror, Snapshot
 from tests.oracle.moment import Moment
 from tests.oracle.overview import creator_overview
-from tests.oracle.payments import revenue_monthly
+from tests.oracle.payments import revenue_monthly, revenue_overview
 from tests.oracle.questions import asked_and_answered, top_questions
 from tests.oracle.quizzes import quiz_analytics, quiz_question_analytics
 from tests.oracle.recommendations import recommendations
 from tests.oracle.students import note_transitions, student_engagement_tiers, students_at
+from tests.oracle.topics import content_topics
 from tests.oracle.videos import video_analytics
 from tests.oracle.zones import Zones, creators_with_wishes
 
@@ -30,6 +31,7 @@ Table = dict[tuple, dict[str, Any]]
 KEYS = {
     "chat_transcript": ("message_id",),
     "cohort_retention": ("creator_id", "cohort_on", "month_on"),
+    "content_topics": ("creator_id", "topic_kind", "topic"),
     "course_progress": ("course_id",),
     "creator_overview": ("creator_id",),
     "daily_activity": ("creator_id", "activity_on"),
@@ -40,6 +42,7 @@ KEYS = {
     "quiz_results": ("attempt_id",),
     "recommendations": ("creator_id", "recommendation", "about_key"),
     "revenue_monthly": ("creator_id", "month_on", "currency"),
+    "revenue_overview": ("creator_id", "currency"),
     "student_engagement_tiers": ("student_id",),
     "tier_transitions": ("student_id", "changed_at"),
     "top_questions": ("creator_id", "question_id"),
@@ -79,6 +82,7 @@ class Oracle:
         tables = {
             **self.listings,
             "cohort_retention": cohort_retention(moment, self.days, self.opened_as_of),
+            "content_topics": content_topics(moment),
             "course_progress": course_progress(moment),
             "creator_overview": creator_overview(moment, students, questions, answers),
             "daily_activity": daily_activity(moment, self.days, self.opened_as_of),
@@ -86,6 +90,7 @@ class Oracle:
             "quiz_analytics": quiz_analytics(moment),
             "quiz_question_analytics": quiz_question_analytics(moment),
             "revenue_monthly": revenue_monthly(moment),
+            "revenue_overview": revenue_overview(moment),
             "student_engagement_tiers": student_engagement_tiers(moment, students),
             "tier_transitions": dict(self.transitions),
             "top_questions": top_questions(moment, questions),

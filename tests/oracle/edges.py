@@ -129,7 +129,13 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("chat_transcript", "chat_sessions"): (Retitle(1, _NOW, 0, "Renamed"),),
     ("chat_transcript", "students"): _RENAME,
     ("int_payments", "analytics_events"): _PAY,
-    ("revenue_monthly", "int_payments"): _PAY,
+    ("int_revenue_months", "int_payments"): _PAY,
+    ("revenue_monthly", "int_revenue_months"): _PAY,
+    ("revenue_overview", "int_revenue_months"): _PAY,
+    ("revenue_overview", "int_students_tiered"): (Pay(0, _NOW, 0, 1900, "usd", True, True, True), *_JOIN),
+    ("revenue_overview", "midnight"): (Pay(0, _NOW, 0, 1900, "usd", True, True, True),),
+    ("content_topics", "videos"): (ChangeVideo(1, _NOW, 0, 0, "Video", None, 100, True, ("light",)),),
+    ("content_topics", "int_video_progress"): (ChangeVideo(0, _NOW, 0, 0, "Video", "Light", 100, True), _watch(1, _NOW, student=1)),
     ("int_student_months", "int_student_days"): _JOIN,
     ("int_student_months", "int_watch_days"): _WATCH,
     ("cohort_retention", "int_student_months"): _WATCH,
@@ -195,6 +201,7 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
 UNREACHED: frozenset[Edge] = frozenset(
     {
         ("int_payments", "students"),
+        ("revenue_overview", "creators"),
         ("int_video_drop_off", "int_video_progress"),
         ("int_messages_answered", "chat_sessions"),
         ("int_student_days", "quizzes"),

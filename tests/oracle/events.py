@@ -111,13 +111,14 @@ class AddVideos(Event):
     category: str | None
     duration_seconds: int | None
     is_processed: bool
+    tags: tuple[str | None, ...] | None = None
 
     def happen(self, place: Place) -> None:
         at, course = place.at(self.when), None if self.course is None else place.pick("courses", self.course)
         for _ in range(self.count):
             place.add(
                 "videos", "video", creator_id=place.creator_id, course_id=course and course["id"], title=self.title, category=self.category,
-                duration_seconds=self.duration_seconds, transcript_processed=self.is_processed, order_index=0, created_at=at, updated_at=at,
+                duration_seconds=self.duration_seconds, transcript_processed=self.is_processed, tags=self.tags, order_index=0, created_at=at, updated_at=at,
             )  # fmt: skip
 
 
@@ -131,13 +132,14 @@ class ChangeVideo(Event):
     category: str | None
     duration_seconds: int | None
     is_processed: bool
+    tags: tuple[str | None, ...] | None = None
 
     def happen(self, place: Place) -> None:
         course = None if self.course is None else place.pick("courses", self.course)
         if row := place.pick("videos", self.video):
             place.change(
                 "videos", row, course_id=course and course["id"], title=self.title, category=self.category,
-                duration_seconds=self.duration_seconds, transcript_processed=self.is_processed, updated_at=place.at(self.when),
+                duration_seconds=self.duration_seconds, transcript_processed=self.is_processed, tags=self.tags, updated_at=place.at(self.when),
             )  # fmt: skip
 
 

@@ -127,6 +127,10 @@ class Moment:
         """The creator's local day of `instant`."""
         return self.zones.day_of(creator_id, instant)
 
+    def month(self, creator_id: UUID, instant: datetime) -> date:
+        """The first day of the creator's local month of `instant`."""
+        return self.day(creator_id, instant).replace(day=1)
+
     def days_ago(self, creator_id: UUID, instant: datetime | None) -> int | None:
         """How many local days before today `instant` was: 0 is today; None for None."""
         if instant is None:

@@ -12,13 +12,25 @@ _MONTHS = ["January", "February", "March", "April", "May", "June", "July", "Augu
 
 
 def _rounded(value: Fraction, digits: int) -> Decimal:
-    shifted = value * 10**digits
-    return Decimal((shifted.numerator * 2 + shifted.denominator) // (shifted.denominator * 2)).scaleb(-digits)
+    """Halves go away from 0."""
+    shifted = abs(value) * 10**digits
+    whole = (shifted.numerator * 2 + shifted.denominator) // (shifted.denominator * 2)
+    return Decimal(whole if value >= 0 else -whole).scaleb(-digits)
 
 
 def rate(part: int, whole: int) -> Decimal | None:
     """A share from 0 to 1, four digits; None without a whole."""
     return _rounded(Fraction(part, whole), 4) if whole else None
+
+
+def change(now: int, before: int) -> Decimal | None:
+    """By how much a number grew, as a share of what it was; None where it was 0."""
+    return _rounded(Fraction(now - before, before), 4) if before else None
+
+
+def nearest(total: int, count: int) -> int | None:
+    """A mean of whole numbers, to the nearest one; None over nothing."""
+    return int(_rounded(Fraction(total, count), 0)) if count else None
 
 
 def mean(total: int, count: int) -> Decimal | None:

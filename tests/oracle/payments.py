@@ -1,16 +1,17 @@
 """What students paid.
 
-Belongs here: payments, revenue_monthly. Does not: what follows from a failed one (students).
+Belongs here: payments, revenue_monthly, revenue_overview. Does not: what follows from a failed one (students).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from tests.oracle.moment import Moment
+from tests.oracle.numbers import change, nearest
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def revenue_monthly(moment: Moment) -> dict[tuple, dict[str, Any]]:
     """One row per creator, month and currency."""
     groups: dict[tuple, list[Payment]] = defaultdict(list)
     for payment in payments(moment):
-        month = moment.day(payment.creator_id, payment.happened_at).replace(day=1)
+        month = moment.month(payment.creator_id, payment.happened_at)
         groups[payment.creator_id, month, payment.currency].append(payment)
     rows = {}
     for key, group in groups.items():
@@ -54,3 +55,31 @@ def revenue_monthly(moment: Moment) -> dict[tuple, dict[str, Any]]:
             "failed_payment_count": len(group) - len(paid),
         }
     return rows
+
+
+def revenue_overview(moment: Moment) -> dict[tuple, dict[str, Any]]:
+    """One row per creator and currency: this month and the one before."""
+    groups: dict[tuple, list[Payment]] = defaultdict(list)
+    for payment in payments(moment):
+        if (payment.creator_id,) in moment.mirror.rows["creators"]:
+            groups[payment.creator_id, payment.currency].append(payment)
+    rows = {}
+    for key, group in groups.items():
+        this = moment.zones.today(key[0], moment.as_of).replace(day=1)
+        last = (this - timedelta(days=1)).replace(day=1)
+        now, before = ([payment for payment in group if moment.month(payment.creator_id, payment.happened_at) == month] for month in (this, last))
+        student_count = sum(student["creator_id"] == key[0] for student in moment.students.values())
+        rows[key] = {
+            "this_month_on": this,
+            "this_month_cents": _paid(now),
+            "last_month_cents": _paid(before),
+            "revenue_change": change(_paid(now), _paid(before)),
+            "per_student_cents": nearest(_paid(now), student_count),
+            "this_month_failed_count": sum(not payment.is_paid for payment in now),
+            "last_month_failed_count": sum(not payment.is_paid for payment in before),
+        }
+    return rows
+
+
+def _paid(group: Collection[Payment]) -> int:
+    return sum(payment.amount for payment in group if payment.is_paid)

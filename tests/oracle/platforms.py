@@ -29,6 +29,10 @@ _HOSTILE = (
     "", "=1+1", "<script>alert(1)</script>", "\u202eright to left", "👩‍👩‍👧 family 🦊", "مرحبا", "a'b\"c\\d;--", "x" * 10_000, "\ufeff\u200b", "line\nbreak\ttab",
 )  # fmt: skip
 
+_TAGS = (
+    None, None, (), ("light",), ("light", "Light", "light"), ("portrait", " light\t"), (None, "", " ", "\n"), ("y" * 10_000, "y" * 201), ("مرحبا", "👩‍👩‍👧", "=1+1"),
+)  # fmt: skip
+
 _ASKED = (
     "How do I install it", "how do I install it?!", "HOW DO I “INSTALL” IT…", "what's a café?", "whats a cafe\u0301", "What is c++?", "What is c#?",
     "ten chars!", "eleven char", "????????????", "!!!!!!!!!!!!", "Как это работает?", "как это работает", "İstanbul nerede?", "ΟΔΥΣΣΕΥΣ ποιος", "   \t   \n      ",
@@ -93,6 +97,7 @@ _video_facts = {
     "category": _maybe_text,
     "duration_seconds": st.one_of(st.none(), st.integers(0, 7200)),
     "is_processed": st.booleans(),
+    "tags": st.sampled_from(_TAGS),
 }
 _watching = {
     "student": _number,

@@ -103,6 +103,8 @@ def warm_settings(world: World, database_url: str) -> Settings:
 
 
 def _value(value: Any, kind: str) -> Any:
+    if kind.endswith("[]"):
+        return None if value is None else list(value)
     if kind == "jsonb":
         return None if value is None else Jsonb(list(value) if isinstance(value, tuple) else value)
     if value is not None and kind == "timestamp without time zone":
