@@ -30,7 +30,7 @@ _FINGERPRINT_PATH = TARGET_DIR / "fingerprint"
 
 @dataclass(frozen=True)
 class MartColumn:
-    """A contract column: Postgres type, sentence, label for people, unit (`rate` 0-1, `seconds`, `points`, `count`, or None)."""
+    """A contract column: Postgres type, sentence, label for people, unit (`rate` 0-1, `change`, `seconds`, `points`, `count`, or None)."""
 
     name: str
     data_type: str

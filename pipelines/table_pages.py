@@ -15,7 +15,8 @@ Generated from the contracts in `dbt_project/models/marts` by `creator-reports t
 
 Every table carries `creator_id`, and row security shows each reader the rows that are theirs. All rows of one publish become visible at once;
 `analytics.published` says for which instant (`as_of`) they were computed and up to when the source was complete (`complete_through`).
-A column `<x>_rate` is 0 to 1, `<x>_cents` are hundredths of the currency's unit, `<x>_at` are instants, `<x>_on` local days of the creator.
+A column `<x>_rate` is 0 to 1, `<x>_change` is (now - before) / before, `<x>_cents` are hundredths of the currency's unit, `<x>_at` are instants,
+`<x>_on` local days of the creator.
 In the examples `:creator_id` stands for a creator's id.
 
 | table | one row per | what it holds |

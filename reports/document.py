@@ -14,7 +14,7 @@ import pyarrow as pa
 class Column:
     """One column of a mart, as its contract describes it.
 
-    `unit` is `rate` (0 to 1), `seconds`, `points`, `count` or None; `data_type` is the Postgres type of the contract.
+    `unit` is `rate` (0 to 1), `change` (0.5 is half as much again), `seconds`, `points`, `count` or None; `data_type` is the Postgres type of the contract.
     """
 
     name: str

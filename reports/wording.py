@@ -34,6 +34,13 @@ def say_rate(value: float | None) -> str:
     return ">99%" if percent == 100 and value < 1 else f"{percent:,}%"
 
 
+def say_change(value: float | None) -> str:
+    """By how much a number grew: +34%, or how much less it is, with a minus sign; 0%."""
+    if value is None:
+        return DASH
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{say_rate(abs(value))}"
+
+
 def say_duration(seconds: float | None) -> str:
     """A length of time: 1,204 h, 3 h 20 min, 12 min, 45 s. From 100 hours on, minutes no longer matter."""
     if seconds is None:

@@ -25,7 +25,7 @@ COLUMNS = {
     " active_30d_rate new_30d_count new_prior_30d_count active_prior_30d_count churn_30d_rate inactive_count at_risk_count low_engagement_count"
     " highly_engaged_count engaged_count moderate_count video_count processed_video_count total_duration_seconds watched_video_count"
     " completion_count watch_seconds avg_completion_rate quiz_count quiz_attempt_count quiz_pass_rate avg_quiz_score question_count answer_count"
-    " satisfaction_rate",
+    " satisfaction_rate active_day_30d_count avg_daily_active_30d avg_active_minutes_30d peak_hour_no peak_hour_rate",
     "daily_activity": "creator_id activity_on active_student_count watching_student_count quizzing_student_count chatting_student_count"
     " submitting_student_count videos_watched_count quiz_attempt_count message_count new_student_count",
     "video_analytics": "creator_id video_id course_id title category duration_seconds viewer_count avg_completion_rate avg_watch_seconds"
@@ -126,6 +126,7 @@ def type_of(name: str) -> str:
         "_rate": "numeric",
     }
     exact = {"avg_watch_seconds": "numeric", "avg_quiz_score": "numeric", "needs_attention": "boolean", "rules_version": "integer"}
+    exact |= {"avg_daily_active_30d": "numeric", "avg_active_minutes_30d": "numeric", "peak_hour_no": "integer"}
     exact |= dict.fromkeys(("xp_points", "level", "streak_days"), "integer")
     return exact.get(name) or next((kind for ending, kind in endings.items() if name.endswith(ending)), "text")
 
@@ -273,5 +274,6 @@ def overview(creator: str, company: str, people: Sequence[Mapping[str, Any]], cl
         "watch_seconds": sum(student["watch_seconds"] for student in people), "avg_completion_rate": 0.6817 if total else None,
         "quiz_count": 5 if total else 0, "quiz_attempt_count": total * 2, "quiz_pass_rate": 0.7421 if total else None,
         "avg_quiz_score": 71.38 if total else None, "question_count": total // 2, "answer_count": total // 2,
-        "satisfaction_rate": 0.8125 if total else None,
+        "satisfaction_rate": 0.8125 if total else None, "active_day_30d_count": 30 if total else 0, "avg_daily_active_30d": total / 9,
+        "avg_active_minutes_30d": 21.4 if total else None, "peak_hour_no": 20 if total else None, "peak_hour_rate": 0.1107 if total else None,
     }  # fmt: skip

@@ -208,15 +208,23 @@ def test_the_overview_of_a_creator(tables: psycopg.Connection[dict[str, Any]]) -
         "completion_count": 1, "watch_seconds": 921, "avg_completion_rate": Decimal("0.4600"),
         "quiz_count": 2, "quiz_attempt_count": 3, "quiz_pass_rate": Decimal("0.6667"), "avg_quiz_score": Decimal("75.00"),
         "question_count": 3, "answer_count": 3, "satisfaction_rate": Decimal("0.5000"),
+        "active_90d_count": 2, "active_7d_rate": Decimal("0.3333"), "active_90d_rate": Decimal("0.6667"), "active_30d_change": Decimal("1.0000"),
+        "new_month_count": 1, "new_30d_change": None, "quiz_passed_count": 1, "avg_messages_per_chat": Decimal("4.00"), "avg_course_day_count": None,
+        # The first run found all of it: days have presence, no seconds or completions.
+        "completion_30d_count": 0, "completion_30d_change": None, "watch_30d_seconds": 0, "watch_30d_change": None,
+        "active_day_7d_count": 3, "avg_daily_active_7d": Decimal("0.43"), "avg_active_minutes_7d": None,
+        "active_day_30d_count": 4, "avg_daily_active_30d": Decimal("0.13"), "avg_active_minutes_30d": None,
+        "active_day_90d_count": 6, "avg_daily_active_90d": Decimal("0.07"), "avg_active_minutes_90d": None,
+        "peak_hour_no": 1, "peak_hour_rate": Decimal("0.1429"),  # seven hours with one student each, the earliest of them
     }  # fmt: skip
 
 
 def test_a_creator_without_students_has_counts_of_0_and_no_rates(tables: psycopg.Connection[dict[str, Any]]) -> None:
     row = _row(tables, "creator_overview", creator_id=GAMMA)
     assert row["timezone"] == "UTC"
-    assert {name: value for name, value in row.items() if name.endswith("_count") and value != 0} == {}
+    assert {name: value for name, value in row.items() if name.endswith("_count") and not name.startswith("avg_") and value != 0} == {}
     assert {row[name] for name in row if name.endswith("_rate")} == {None}
-    assert row["avg_quiz_score"] is None
+    assert {row[name] for name in ("avg_quiz_score", "avg_course_day_count", "avg_active_minutes_30d", "avg_messages_per_chat")} == {None}
 
 
 def test_what_is_later_than_as_of_is_not_there(tables: psycopg.Connection[dict[str, Any]]) -> None:

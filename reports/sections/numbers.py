@@ -6,16 +6,20 @@ from typing import Any
 
 from reports.reading import Reading
 from reports.sections.values import say_value
-from reports.wording import clean, say_count, say_duration, say_many, say_rate, say_trend
+from reports.wording import DASH, clean, say_count, say_duration, say_many, say_rate, say_trend
 
-# shown by this module, by the tiers or in the page's head; every other column is new to the page
+# shown by this module, by the tiers or in the page's head, or of other windows than the page's; every other column is new to the page
 _KNOWN = {
     "creator_id", "company_name", "current_plan", "plan_expires_at", "timezone", "today_on", "student_count", "active_7d_count",
     "active_30d_count", "active_30d_rate", "new_30d_count", "new_prior_30d_count", "active_prior_30d_count", "churn_30d_rate",
     "inactive_count", "at_risk_count", "low_engagement_count", "highly_engaged_count", "engaged_count", "moderate_count",
     "video_count", "processed_video_count", "total_duration_seconds", "watched_video_count", "completion_count",
     "watch_seconds", "avg_completion_rate", "quiz_count", "quiz_attempt_count", "quiz_pass_rate", "avg_quiz_score",
-    "question_count", "answer_count", "satisfaction_rate",
+    "question_count", "answer_count", "satisfaction_rate", "active_90d_count", "active_7d_rate", "active_90d_rate", "active_30d_change",
+    "new_month_count", "new_30d_change", "completion_30d_count", "completion_30d_change", "watch_30d_seconds", "watch_30d_change",
+    "avg_course_day_count", "quiz_passed_count", "avg_messages_per_chat", "peak_hour_no", "peak_hour_rate",
+    *(f"{name}_{length}d" for name in ("avg_daily_active", "avg_active_minutes") for length in (7, 30, 90)),
+    *(f"active_day_{length}d_count" for length in (7, 30, 90)),
 }  # fmt: skip
 
 
@@ -53,7 +57,7 @@ def build(reading: Reading) -> Numbers:
     row = reading.overview
     if row is None:
         return Numbers([], [], reading.absence("creator_overview", "the key numbers", "No key numbers yet."))
-    groups = [_watching(row), _quizzes(row), _questions(row), _news(reading, row)]
+    groups = [_watching(row), _engagement(row), _quizzes(row), _questions(row), _news(reading, row)]
     return Numbers(_leading(row), [group for group in groups if group.numbers or group.empty], None)
 
 
@@ -89,6 +93,26 @@ def _watching(row: Mapping[str, Any]) -> Group:
             Number("Videos watched", say_count(row["watched_video_count"]), f"of {say_count(row['video_count'])}{length}"),
         ],
     )
+
+
+def _engagement(row: Mapping[str, Any]) -> Group:
+    if not row["active_day_30d_count"]:
+        return Group("Engagement in 30 days", [], "Nobody was active in the last 30 days.")
+    return Group(
+        "Engagement in 30 days",
+        [
+            Number("Active days", say_count(row["active_day_30d_count"]), "of 30"),
+            Number("Active students a day", say_count(row["avg_daily_active_30d"]), "on average"),
+            Number("Minutes watched", say_count(row["avg_active_minutes_30d"]), "per active student and day"),
+            _busiest(row),
+        ],
+    )
+
+
+def _busiest(row: Mapping[str, Any]) -> Number:
+    if row["peak_hour_no"] is None:
+        return Number("Busiest hour", DASH)
+    return Number("Busiest hour", f"{row['peak_hour_no']}:00", f"{say_rate(row['peak_hour_rate'])} of the activity")
 
 
 def _quizzes(row: Mapping[str, Any]) -> Group:

@@ -79,13 +79,14 @@ class Oracle:
                 "progress": progress(moment),
                 "quiz_results": quiz_results(moment),
             }
+        daily = daily_activity(moment, self.days, self.opened_as_of)
         tables = {
             **self.listings,
             "cohort_retention": cohort_retention(moment, self.days, self.opened_as_of),
             "content_topics": content_topics(moment),
             "course_progress": course_progress(moment),
-            "creator_overview": creator_overview(moment, students, questions, answers),
-            "daily_activity": daily_activity(moment, self.days, self.opened_as_of),
+            "creator_overview": creator_overview(moment, students, questions, answers, daily, self.opened_as_of),
+            "daily_activity": daily,
             "hourly_activity": hourly_activity(moment),
             "quiz_analytics": quiz_analytics(moment),
             "quiz_question_analytics": quiz_question_analytics(moment),

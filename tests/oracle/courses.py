@@ -44,6 +44,17 @@ def days_taken(moment: Moment, student_id: UUID, videos: set[UUID]) -> int | Non
     return (moment.day(creator_id, last) - moment.day(creator_id, min(gain.observed_at for gain in starts))).days
 
 
+def days_of_completions(moment: Moment) -> dict[UUID, list[int]]:
+    """Per course how long each student took who completed it, where that is known."""
+    found: dict[UUID, list[int]] = defaultdict(list)
+    videos = videos_of_courses(moment)
+    for (course_id, student_id), at in places_in_courses(moment).items():
+        if sum(gain.is_completed for gain in at.values()) == len(videos[course_id]):
+            days = days_taken(moment, student_id, videos[course_id])
+            found[course_id] += [] if days is None else [days]
+    return found
+
+
 def course_progress(moment: Moment) -> dict[tuple, dict[str, Any]]:
     """One row per course."""
     places, rows = places_in_courses(moment), {}

@@ -86,11 +86,19 @@ _MOVE = (
     Watch(1, _NOW, 1, 1, 0, 1, 0, 50, False, 61, STANDS),
 )
 """Only the position moves, within the same sixteenth of the video."""
+_COURSE_DUE = (
+    AddCourse(0, When("due", run=3, minutes=30), False),
+    AddVideos(0, _ago(1), 1, 1, "Ahead", None, 100, True),
+    _watch(1, _NOW, student=1, video=2, completion=100),
+)
+"""The course is there when its only video is finished already; it is not offered, so that no student changes by it."""
 _STUDENT_ALONE = (Remove(3, _NOW, "students", 0, cascades=False),)
 _PROGRESS_GONE = (Remove(3, _NOW, "video_progress", 0),)
 
 NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("int_chat_days", "int_messages_answered"): _ASK,
+    ("int_chat_days", "int_chats"): _ASK,
+    ("int_chats", "int_messages_answered"): _ASK,
     ("int_messages_answered", "chat_messages"): _ASK,
     ("int_active_before", "midnight"): (Submit(0, _ago(29), 1, 0, "submitted", _ago(29)),),
     ("int_active_before", "int_student_days"): (Submit(1, _NOW, 0, 0, "submitted", _ago(40)),),
@@ -154,8 +162,10 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("int_student_courses", "watch_gains"): (_watch(1, _NOW, completion=70),),
     ("int_student_courses", "videos"): (ChangeVideo(1, _NOW, 0, None, "Video", None, 100, True),),
     ("course_progress", "courses"): (SwitchCourse(1, _NOW, 0, True, "Renamed"),),
-    ("course_progress", "videos"): (AddVideos(1, _NOW, 1, 0, "One more", None, 100, True),),
-    ("course_progress", "int_student_courses"): (_watch(1, _NOW, completion=70),),
+    ("int_course_totals", "courses"): (AddCourse(0, When(minutes=-30), True), AddVideos(0, _ago(1), 1, 1, "Ahead", None, 100, True)),
+    ("int_course_totals", "videos"): (AddVideos(1, _NOW, 1, 0, "One more", None, 100, True),),
+    ("int_course_totals", "int_student_courses"): (_watch(1, _NOW, completion=70),),
+    ("course_progress", "int_course_totals"): (_watch(1, _NOW, completion=70),),
     ("course_progress", "int_students_tiered"): _JOIN,
     ("recommendations", "int_students_tiered"): (_seen(0, _ago(8), 1, "Idle"), _seen(1, _NOW, 1, "Back")),
     ("recommendations", "int_video_progress"): (Join(0, _ago(30), 9, "Eve", None, None), Watch(1, _NOW, 0, 11, 0, 1, 60, 10, False, 60, MOVES)),
@@ -170,8 +180,12 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("creator_overview", "int_students_tiered"): (_seen(0, _ago(8), 1), _seen(1, _NOW, 1)),
     ("creator_overview", "int_video_progress"): (ChangeVideo(1, _NOW, 0, 0, "Video", None, 200, True),),
     ("creator_overview", "int_chat_days"): (Rate(1, _NOW, 1, "positive"),),
-    ("daily_activity", "int_student_days"): _TRY,
-    ("daily_activity", "int_watch_days"): _WATCH,
+    ("creator_overview", "int_course_totals"): _COURSE_DUE,
+    ("creator_overview", "int_creator_days"): (Submit(1, _NOW, 0, 0, "submitted", _ago(70)),),
+    ("creator_overview", "int_hour_days"): (Submit(1, _NOW, 0, 0, "submitted", When(days=2, minutes=120)),),
+    ("int_creator_days", "int_student_days"): _TRY,
+    ("int_creator_days", "int_watch_days"): _WATCH,
+    ("daily_activity", "int_creator_days"): _TRY,
     ("daily_activity", "creators"): (Found(0, When(minutes=-30), "Company", "pro"),),
     ("daily_activity", "midnight"): (),
     ("progress", "watch_gains"): _WATCH,

@@ -1,6 +1,6 @@
 """At which hours of the week students are active.
 
-Belongs here: hourly_activity. Does not: days (days).
+Belongs here: hourly_activity, hours with an active student. Does not: days (days).
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from tests.oracle.moment import Moment
 from tests.oracle.numbers import rate
 
 
-def _student_hours(moment: Moment) -> set[tuple[UUID, UUID, date, int]]:
+def student_hours(moment: Moment) -> set[tuple[UUID, UUID, date, int]]:
     """Creator, student, local day and hour of everything that students did."""
     happened = [(gain.creator_id, gain.student_id, gain.observed_at) for gain in moment.gains]
     happened += [(deed.creator_id, deed.student_id, deed.happened_at) for deed in moment.deeds]
@@ -26,7 +26,7 @@ def _student_hours(moment: Moment) -> set[tuple[UUID, UUID, date, int]]:
 def hourly_activity(moment: Moment) -> dict[tuple, dict[str, Any]]:
     """One row per creator, weekday and hour."""
     counts: Counter[tuple] = Counter()
-    for creator_id, _, on, hour in _student_hours(moment):
+    for creator_id, _, on, hour in student_hours(moment):
         if on > moment.zones.today(creator_id, moment.as_of) - timedelta(days=30):
             counts[creator_id, on.isoweekday(), hour] += 1
             counts[creator_id] += 1

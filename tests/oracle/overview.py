@@ -5,11 +5,14 @@ Belongs here: creator_overview. Does not: what it adds up (students, videos, que
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tests.oracle.courses import days_of_completions
+from tests.oracle.engagement import of_chats, of_days, of_hours
 from tests.oracle.moment import Moment
-from tests.oracle.numbers import mean, rate
+from tests.oracle.numbers import change, mean, rate
 from tests.oracle.questions import Answer, Question, satisfaction, within
 from tests.oracle.quizzes import finished_attempts
 from tests.oracle.students import Student, tier_of
@@ -19,9 +22,14 @@ TIERS = ("inactive", "at_risk", "low_engagement", "highly_engaged", "engaged", "
 
 
 def creator_overview(
-    moment: Moment, students: dict[UUID, Student], questions: list[Question], answers: list[Answer]
+    moment: Moment,
+    students: dict[UUID, Student],
+    questions: list[Question],
+    answers: list[Answer],
+    daily: dict[tuple, dict[str, Any]],
+    opened_as_of: datetime,
 ) -> dict[tuple, dict[str, Any]]:
-    """One row per creator."""
+    """One row per creator; `daily` are the rows of daily_activity."""
     return {
         (creator_id,): {
             **{name: creator[name] for name in ("company_name", "current_plan", "plan_expires_at")},
@@ -31,7 +39,12 @@ def creator_overview(
             **_of_videos(moment, creator_id),
             **_of_quizzes(moment, creator_id),
             "quiz_attempt_count": sum(student.attempts for student in students.values() if student.row["creator_id"] == creator_id),
+            "quiz_passed_count": sum(len(student.passed) for student in students.values() if student.row["creator_id"] == creator_id),
             **_of_questions(moment, creator_id, questions, answers),
+            **_of_courses(moment, creator_id),
+            **of_days(moment, creator_id, daily, opened_as_of),
+            **of_hours(moment, creator_id),
+            **of_chats(moment, creator_id),
         }
         for creator_id, creator in moment.creators.items()
     }
@@ -43,6 +56,7 @@ def _of_students(moment: Moment, creator_id: UUID, students: list[Student]) -> d
 
     active = [moment.days_ago(creator_id, student.last_active_at) for student in students]
     joined = [moment.days_ago(creator_id, student.row["created_at"]) for student in students]
+    today = moment.zones.today(creator_id, moment.as_of)
     before = [student for student in students if _was_seen(moment, creator_id, student, range(30, 60))]
     lost = [student for student in before if moment.days_ago(creator_id, student.last_active_at) not in range(30)]
     tiers = Counter(tier_of(student, moment.as_of) for student in students)
@@ -50,9 +64,13 @@ def _of_students(moment: Moment, creator_id: UUID, students: list[Student]) -> d
         "student_count": len(students),
         "active_7d_count": count(active, range(7)),
         "active_30d_count": count(active, range(30)),
-        "active_30d_rate": rate(count(active, range(30)), len(students)),
+        "active_90d_count": count(active, range(90)),
+        **{f"active_{days}d_rate": rate(count(active, range(days)), len(students)) for days in (7, 30, 90)},
+        "active_30d_change": change(count(active, range(30)), len(before)),
+        "new_month_count": count(joined, range(today.day)),
         "new_30d_count": count(joined, range(30)),
         "new_prior_30d_count": count(joined, range(30, 60)),
+        "new_30d_change": change(count(joined, range(30)), count(joined, range(30, 60))),
         "active_prior_30d_count": len(before),
         "churn_30d_rate": rate(len(lost), len(before)),
         **{f"{tier}_count": tiers[tier] for tier in TIERS},
@@ -88,6 +106,16 @@ def _of_quizzes(moment: Moment, creator_id: UUID) -> dict[str, Any]:
         "quiz_pass_rate": rate(sum(row["passed"] for row in attempts), len(attempts)),
         "avg_quiz_score": mean(sum(row["score"] for row in attempts), len(attempts)),
     }
+
+
+def _of_courses(moment: Moment, creator_id: UUID) -> dict[str, Any]:
+    taken = [
+        days
+        for course_id, group in days_of_completions(moment).items()
+        if moment.courses[course_id]["creator_id"] == creator_id
+        for days in group
+    ]
+    return {"avg_course_day_count": mean(sum(taken), len(taken))}
 
 
 def _of_questions(moment: Moment, creator_id: UUID, questions: list[Question], answers: list[Answer]) -> dict[str, Any]:

@@ -67,7 +67,9 @@ def revenue_overview(moment: Moment) -> dict[tuple, dict[str, Any]]:
     for key, group in groups.items():
         this = moment.zones.today(key[0], moment.as_of).replace(day=1)
         last = (this - timedelta(days=1)).replace(day=1)
-        now, before = ([payment for payment in group if moment.month(payment.creator_id, payment.happened_at) == month] for month in (this, last))
+        now, before = (
+            [payment for payment in group if moment.month(payment.creator_id, payment.happened_at) == month] for month in (this, last)
+        )
         student_count = sum(student["creator_id"] == key[0] for student in moment.students.values())
         rows[key] = {
             "this_month_on": this,
