@@ -175,7 +175,6 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("creator_overview", "creators"): (ChangePlan(1, _NOW, "Renamed", "pro", None),),
     ("creator_overview", "quizzes"): (AddTasks(0, When(minutes=-30), 1, 0),),
     ("creator_overview", "int_quiz_results"): (Regrade(1, _NOW, 0, 60, False),),
-    ("creator_overview", "int_active_before"): (Submit(1, _NOW, 0, 0, "submitted", _ago(40)),),
     ("creator_overview", "midnight"): (),
     ("creator_overview", "int_students_tiered"): (_seen(0, _ago(8), 1), _seen(1, _NOW, 1)),
     ("creator_overview", "int_video_progress"): (ChangeVideo(1, _NOW, 0, 0, "Video", None, 200, True),),
