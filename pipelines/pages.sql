@@ -12,8 +12,9 @@ create or replace function analytics.students_query(
     search text default null, sort_by text default 'name', page integer default 1
 ) returns text language plpgsql stable as $$
 declare
-    -- The lower bounds of the four bands of mean completion, in percent, and the end.
-    bounds constant numeric[] := array[0, 25.5, 50.5, 75.5, 101];
+    bands constant text[] := array['0-25', '26-50', '51-75', '76-100'];
+    -- The bounds of the bands once rounded, by which an index finds them. Whoever stands on one may be in either band: progress_band knows.
+    bounds constant numeric[] := array[0, 0.255, 0.505, 0.755, 1];
     orders constant jsonb := '{"name": "name", "progress": "avg_completion_rate desc nulls last", "last_active": "last_active_at desc nulls last", "xp": "xp_points desc"}';
     since constant jsonb := '{"today": 0, "7d": 6, "30d": 29, "older": 29}';
     conditions text := format('creator_id = %L', of_creator);
@@ -35,7 +36,7 @@ begin
         conditions := conditions || format(' and tier = %L', of_tier);
     end if;
     if band is not null then
-        conditions := conditions || format(' and avg_completion_rate >= %s and avg_completion_rate < %s', bounds[band] / 100, bounds[band + 1] / 100);
+        conditions := conditions || format(' and progress_band = %L and avg_completion_rate between %s and %s', bands[band], bounds[band], bounds[band + 1]);
     end if;
     if last_active is not null then
         conditions := conditions || (

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
-from itertools import groupby, pairwise, product
+from itertools import groupby, product
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from pipelines.local.world import World
 from tests.oracle.warm import Warm, warm_database
 
 AS_OF = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BANDS = list(pairwise((0, 0.255, 0.505, 0.755, 1.01)))
+BANDS = ("0-25", "26-50", "51-75", "76-100")
 Rows = list[dict[str, Any]]
 
 
@@ -83,10 +83,7 @@ def test_students_are_filtered_by_status_tier_band_and_last_active(warm: Warm, c
             for row in students
             if status in (None, row["status_filter"])
             and of_tier in (None, row["tier"])
-            and (
-                band is None
-                or (row["avg_completion_rate"] is not None and BANDS[band - 1][0] <= row["avg_completion_rate"] < BANDS[band - 1][1])
-            )
+            and (band is None or row["progress_band"] == BANDS[band - 1])
             and (last_active is None or (row["last_active_at"] is not None and recent[last_active](row["last_active_at"])))
         }
         rows: Rows = []
@@ -95,6 +92,25 @@ def test_students_are_filtered_by_status_tier_band_and_last_active(warm: Warm, c
         assert len(rows) == len(expected) and set(_ids(rows)) == expected, (of_tier, band, last_active)
         found += len(rows)
     assert found
+
+
+def test_who_is_rounded_to_a_bound_is_in_the_band_of_the_exact_mean(warm: Warm, creator: UUID) -> None:
+    students = _students(warm, creator)[:6]
+    placed = list(product((0.255, 0.505, 0.755), (0, 1)))
+    with warehouse.connect(warm.settings) as connection:
+        warehouse.set_role(connection, "publisher")
+        connection.execute("update analytics.student_engagement_tiers set progress_band = null, avg_completion_rate = null")
+        for number, (student, (rate, up)) in enumerate(zip(students, placed, strict=True)):
+            connection.execute(
+                "update analytics.student_engagement_tiers set avg_completion_rate = %s, progress_band = %s where student_id = %s",
+                (rate, BANDS[number // 2 + up], student["student_id"]),
+            )
+        warehouse.set_role(connection, "bi_reader")
+        for band, name in enumerate(BANDS, start=1):
+            found = connection.execute("select student_id from analytics.students_page(%s, band => %s)", (creator, band)).fetchall()
+            expected = {student["student_id"] for number, student in enumerate(students) if BANDS[number // 2 + placed[number][1]] == name}
+            assert {student_id for (student_id,) in found} == expected and expected
+        connection.rollback()
 
 
 @pytest.mark.parametrize(

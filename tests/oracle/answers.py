@@ -92,7 +92,7 @@ class Oracle:
             "quiz_question_analytics": quiz_question_analytics(moment),
             "revenue_monthly": revenue_monthly(moment),
             "revenue_overview": revenue_overview(moment),
-            "student_engagement_tiers": student_engagement_tiers(moment, students),
+            "student_engagement_tiers": student_engagement_tiers(moment, students, self.transitions),
             "tier_transitions": dict(self.transitions),
             "top_questions": top_questions(moment, questions),
             "video_analytics": video_analytics(moment),

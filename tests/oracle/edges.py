@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pipelines.catalog import Catalog
 from tests.oracle.doings import MOVES, STANDS, Attempt, Pay, Rate, Reanswer, Regrade, Retitle, Say, Submit, Watch
+from tests.oracle.earnings import Earn, Unlock
 from tests.oracle.events import (
     AddCourse,
     AddTasks,
@@ -77,6 +78,19 @@ _ASKING = ({"id": "q1", "question": "Which?", "correct_answer": "a"},)
 _SET = ChangeQuiz(0, _ago(140), 0, "Task", None, _ASKING)
 _RIGHT = {"q1": "a"}
 _PAY = (Pay(1, _NOW, 0, 1900, "usd", True, True, True),)
+_UNPAID = (Pay(1, _NOW, 0, 1900, "usd", False, True, True),)
+_LATER_COURSE = (
+    AddCourse(0, When(minutes=-30), True),
+    AddVideos(0, _ago(150), 1, 1, "Third", None, 100, True),
+    _watch(0, _ago(2), video=2, completion=100),
+)
+_GROWING_COURSE = (
+    SwitchCourse(0, _ago(140), 0, False),
+    AddVideos(0, _ago(150), 1, None, "Third", None, 100, True),
+    ChangeVideo(1, _NOW, 2, 0, "Third", None, 100, True),
+)
+"""Not offered, so that nobody's stage depends on it."""
+_LAST = _watch(0, _ago(1), seconds=0, completion=100)
 _FINISH = (_watch(1, _NOW, student=1, completion=100), _watch(1, _NOW, student=1, video=1, completion=100))
 _FAILED = tuple(Attempt(0, _ago(3), 0, 0, 10, False) for _ in range(3))
 _FIVE = (Join(1, _NOW, 5, "Eve", None, None),)
@@ -199,7 +213,26 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("quiz_question_analytics", "quizzes"): (ChangeQuiz(1, _NOW, 0, "Task", None, _ASKING),),
     ("quiz_question_analytics", "quiz_attempts"): (_SET, Attempt(0, _ago(2), 1, 0, 80, True, _RIGHT), Reanswer(1, _NOW, 1, {"q1": "b"})),
     ("quiz_question_analytics", "int_quiz_results"): (_SET, Join(1, When(minutes=-30), 1, "Eve", None, None), Attempt(1, _NOW, 2, 0, 80, True, _RIGHT)),
+    ("int_student_work", "project_submissions"): (Submit(1, _NOW, 1, 0, "submitted", _NOW),),
+    ("int_student_work", "projects"): (Remove(3, _NOW, "projects", 0, cascades=False),),
+    ("int_student_work", "student_achievements"): (Unlock(1, _NOW, 0, 0),),
+    ("int_student_work", "xp_transactions"): (Earn(1, _NOW, 0, 10),),
+    ("int_student_work", "midnight"): (Earn(0, _ago(29), 0, 10),),
+    ("int_student_risks", "quiz_attempts"): (Attempt(1, _NOW, 0, 0, 10, False),),
+    ("int_student_risks", "quizzes"): (Attempt(0, _ago(2), 0, 0, 10, False), Remove(3, _NOW, "quizzes", 0, cascades=False)),
+    ("int_student_risks", "int_payments"): _UNPAID,
+    ("int_creator_videos", "videos"): (AddVideos(1, _NOW, 1, None, "One more", None, 100, True),),
+    ("int_course_videos", "courses"): _LATER_COURSE,
+    ("int_course_videos", "videos"): (AddVideos(1, _NOW, 1, 0, "One more", None, 100, True),),
     ("student_engagement_tiers", "int_students_tiered"): _RENAME,
+    ("student_engagement_tiers", "int_student_courses"): (_seen(0, When(minutes=10), 0), _LAST, Watch(1, When(minutes=100), 0, 1, 1, 1, 0, 100, True, 60, MOVES)),
+    ("student_engagement_tiers", "int_student_work"): (Unlock(1, _NOW, 0, 0),),
+    ("student_engagement_tiers", "int_student_risks"): _UNPAID,
+    ("student_engagement_tiers", "int_creator_videos"): (AddVideos(1, _NOW, 1, None, "One more", None, 100, True),),
+    ("student_engagement_tiers", "int_course_videos"): _GROWING_COURSE,
+    ("student_engagement_tiers", "videos"): (_LAST, ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True),),
+    ("student_engagement_tiers", "midnight"): (Pay(0, _ago(29), 0, 1900, "usd", False, True, True),),
+    ("student_engagement_tiers", "time"): (_watch(0, When(days=6, minutes=1430), student=1),),
     ("tier_transitions", "int_students_tiered"): (_seen(0, _ago(8), 1), _seen(1, _NOW, 1)),
     ("top_questions", "int_questions"): _ASK,
     ("int_questions", "int_messages_answered"): _ASK,
@@ -215,6 +248,8 @@ UNREACHED: frozenset[Edge] = frozenset(
     {
         ("int_payments", "students"),
         ("revenue_overview", "creators"),
+        ("int_student_work", "students"),
+        ("int_student_risks", "students"),
         ("int_video_drop_off", "int_video_progress"),
         ("int_messages_answered", "chat_sessions"),
         ("int_student_days", "quizzes"),

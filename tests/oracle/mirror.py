@@ -43,6 +43,9 @@ READINGS = {
     "quiz_attempts": _Reading(("id",), "completed_at"),
     "projects": _Reading(("id",), "updated_at"),
     "project_submissions": _Reading(("id",), "updated_at"),
+    "achievements": _Reading(("id",), "created_at"),
+    "student_achievements": _Reading(("student_id", "achievement_id"), "unlocked_at"),
+    "xp_transactions": _Reading(("id",), "created_at"),
     "analytics_events": _Reading(("id",), "created_at"),
 }
 """Per table that the marts rest on: its key, the column that moves, and how far before the newest row booked a run reads again."""
@@ -60,6 +63,8 @@ REFERENCES = {
     "quiz_attempts": {"quiz_id": "quizzes", "student_id": "students"},
     "projects": {"creator_id": "creators"},
     "project_submissions": {"project_id": "projects", "student_id": "students"},
+    "student_achievements": {"student_id": "students", "achievement_id": "achievements"},
+    "xp_transactions": {"student_id": "students"},
     "analytics_events": {"creator_id": "creators", "student_id": "students"},
 }
 """Which column names a row of which table: without it, or where another creator owns it, a row waits."""
@@ -161,7 +166,7 @@ class Mirror:
                 return False
             if named is not None:
                 owners.add(named["id"] if parent == "creators" else named.get("creator_id"))
-        return len(owners) <= 1
+        return len(owners - {None}) <= 1  # what is the same for all creators has no owner
 
     def _take_out(self, as_of: datetime, read: set[UUID]) -> None:
         """What is gone leaves; students get a tombstone first, lose it when they are back, and are erased when a later day misses them again."""

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 
-from tests.oracle import doings, events, removals
+from tests.oracle import doings, earnings, events, removals
 from tests.oracle.events import Event
 from tests.oracle.schedules import When
 
@@ -54,17 +54,9 @@ _ANSWERS: tuple[Any, ...] = (
 )  # fmt: skip
 
 _REMOVED = (
-    "students",
-    "videos",
-    "video_progress",
-    "chat_messages",
-    "chat_sessions",
-    "quiz_attempts",
-    "quizzes",
-    "project_submissions",
-    "projects",
-    "courses",
-)
+    "students", "videos", "video_progress", "chat_messages", "chat_sessions", "quiz_attempts", "quizzes", "project_submissions", "projects", "courses",
+    "xp_transactions", "student_achievements", "achievements",
+)  # fmt: skip
 
 _text = st.one_of(
     st.sampled_from(_HOSTILE), st.text(st.characters(exclude_categories=["Cs", "Cn", "Co"], exclude_characters="\x00"), max_size=12)
@@ -144,6 +136,8 @@ def _happenings(run: st.SearchStrategy[int], when: st.SearchStrategy[When]) -> s
         st.builds(doings.Attempt, **at, student=_number, quiz=_number, score=st.integers(0, 100), is_passed=st.booleans(), answers=_answers, seconds=_seconds),
         st.builds(doings.Regrade, **at, attempt=_number, score=st.integers(0, 100), is_passed=st.booleans()),
         st.builds(doings.Pay, **at, **_paying),
+        st.builds(earnings.Earn, **at, student=_number, amount=st.integers(-50, 200)),
+        st.builds(earnings.Unlock, **at, student=_number, achievement=st.integers(0, 2)),
         st.builds(doings.Submit, **at, student=_number, project=_number, status=_statuses, handed_in=_maybe_when),
         st.builds(doings.ChangeSubmission, **at, submission=_number, status=_statuses, score=st.one_of(st.none(), st.integers(0, 100)), handed_in=_maybe_when),
         st.builds(events.Join, **at, count=st.sampled_from((1, 1, 3)), name=_maybe_text, email=_maybe_text, seen=_maybe_when),

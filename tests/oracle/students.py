@@ -4,18 +4,20 @@ Belongs here: student_engagement_tiers, tier_transitions. Does not: counts of st
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from tests.oracle import risks
 from tests.oracle.courses import videos_of_courses
 from tests.oracle.days import Day, StudentDay
 from tests.oracle.ledger import Gain
 from tests.oracle.mirror import Row
 from tests.oracle.moment import QUIZ, Moment
 from tests.oracle.numbers import counted, long_date, percent, rate
+from tests.oracle.work import completed_courses, course_progress_rates, last_video, progress_band, works
 
 RULES_VERSION = 1
 WEEK = timedelta(days=7)
@@ -122,9 +124,13 @@ def _active_courses(moment: Moment) -> dict[UUID, list[set[UUID]]]:
     return found
 
 
-def student_engagement_tiers(moment: Moment, students: dict[UUID, Student]) -> dict[tuple, dict[str, Any]]:
-    """One row per student."""
-    courses = _active_courses(moment)
+def student_engagement_tiers(
+    moment: Moment, students: dict[UUID, Student], transitions: Mapping[tuple, Mapping[str, Any]]
+) -> dict[tuple, dict[str, Any]]:
+    """One row per student. `transitions` are those of tier_transitions so far."""
+    courses, completed, worked = _active_courses(moment), completed_courses(moment), works(moment)
+    progress = course_progress_rates(moment, {key: student.watched for key, student in students.items()})
+    before, failed, unpaid = risks.tiers_a_week_ago(moment, transitions), risks.failed_twice(moment), risks.payment_failed(moment)
     rows = {}
     for student_id, student in students.items():
         row, tier, videos = student.row, tier_of(student, moment.as_of), len(student.watched)
@@ -143,6 +149,15 @@ def student_engagement_tiers(moment: Moment, students: dict[UUID, Student]) -> d
             "quiz_attempt_count": student.attempts,
             "quiz_passed_count": len(student.passed),
             "message_count": student.messages,
+            "progress_band": progress_band(student.watched),
+            "course_progress_rate": progress[student_id],
+            **completed[student_id],
+            **worked[student_id],
+            **last_video(moment, student.watched),
+            "has_slipped": risks.has_slipped(before.get(student_id), tier),
+            "has_failed_twice": student_id in failed,
+            "is_stalled": risks.is_stalled(moment, student.watched, tier),
+            "has_payment_failed": student_id in unpaid,
         }
     return rows
 

@@ -1,11 +1,16 @@
+{%- set no_course -%} '00000000-0000-0000-0000-000000000000'::uuid {%- endset -%}
+
 with places as (
     select
         places.creator_id,
         places.student_id,
-        places.course_id,
+        coalesce(places.course_id, {{ no_course }}) as course_id,
         count(*) as watched_video_count,
         count(*) filter (where places.is_completed) as completed_video_count,
         sum(places.completion_percentage) as completion_percentage_sum,
+        (array_agg(places.video_id order by places.observed_at desc, places.video_id asc))[1] as last_video_id,
+        max(places.observed_at) as last_watched_at,
+        min(places.observed_at) filter (where not places.is_completed and places.completion_percentage between 5 and 90) as oldest_unfinished_at,
         min(milestones.first_viewed_at) as started_at,
         max(milestones.completed_at) as finished_at,
         bool_or(milestones.is_opening) as is_opening
@@ -13,9 +18,8 @@ with places as (
     left join {{ ref('int_milestones') }} as milestones on places.student_id = milestones.student_id and places.video_id = milestones.video_id
     where
         (places.watch_seconds > 0 or places.completion_percentage > 0)
-        and places.course_id is not null
         and {{ touched('places.student_id') }}
-    group by places.creator_id, places.student_id, places.course_id
+    group by places.creator_id, places.student_id, coalesce(places.course_id, {{ no_course }})
 )
 
 select
@@ -26,9 +30,12 @@ select
     places.completed_video_count::integer as completed_video_count,
     places.completion_percentage_sum::bigint as completion_percentage_sum,
     case
-        when not places.is_opening
+        when places.course_id <> {{ no_course }} and not places.is_opening
             then (places.finished_at at time zone finishing.timezone)::date - (places.started_at at time zone starting.timezone)::date
-    end as day_count
+    end as day_count,
+    places.last_video_id,
+    places.last_watched_at,
+    places.oldest_unfinished_at
 from places
 left join {{ ref('stg_creator_zones') }} as starting
     on places.creator_id = starting.creator_id and places.started_at >= starting.valid_from and places.started_at < starting.valid_until
