@@ -32,6 +32,7 @@ ZEROS: dict[str, Any] = {
         "total_duration_seconds", "watched_video_count", "completion_count", "watch_seconds", "quiz_count", "quiz_attempt_count", "question_count",
         "answer_count", "active_90d_count", "new_month_count", "completion_30d_count", "watch_30d_seconds", "active_day_7d_count", "active_day_30d_count",
         "active_day_90d_count", "avg_daily_active_7d", "avg_daily_active_30d", "avg_daily_active_90d", "quiz_passed_count",
+        "submitted_project_count",
     ],
     "daily_activity": ["submitting_student_count", "new_student_count"],
     "video_analytics": ["high_engagement_count", "low_engagement_count"],
@@ -188,6 +189,7 @@ BREAKING: dict[tuple[str, str], list[str]] = {
         "watched_video_count = 1",
         "new_30d_count = 1",
     ],
+    ("creator_overview", "mean project scores are between 0 and 100"): ["avg_project_score = 100.5", "avg_project_score = -1"],
     ("creator_overview", "trends follow their numbers"): [
         "active_30d_change = 0",
         "active_30d_change = -1, active_30d_count = 3, active_prior_30d_count = 2",

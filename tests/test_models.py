@@ -221,6 +221,7 @@ def test_the_overview_of_a_creator(tables: psycopg.Connection[dict[str, Any]]) -
         "question_count": 3, "answer_count": 3, "satisfaction_rate": Decimal("0.5000"),
         "active_90d_count": 2, "active_7d_rate": Decimal("0.3333"), "active_90d_rate": Decimal("0.6667"), "active_30d_change": Decimal("1.0000"),
         "new_month_count": 1, "new_30d_change": None, "quiz_passed_count": 1, "avg_messages_per_chat": Decimal("4.00"), "avg_course_day_count": None,
+        "submitted_project_count": 1, "avg_project_score": Decimal("90.00"), "avg_achievement_count": Decimal("0.33"),
         # The first run found all of it: days have presence, no seconds or completions.
         "completion_30d_count": 0, "completion_30d_change": None, "watch_30d_seconds": 0, "watch_30d_change": None,
         "active_day_7d_count": 3, "avg_daily_active_7d": Decimal("0.43"), "avg_active_minutes_7d": None,

@@ -17,7 +17,8 @@ _KNOWN = {
     "watch_seconds", "avg_completion_rate", "quiz_count", "quiz_attempt_count", "quiz_pass_rate", "avg_quiz_score",
     "question_count", "answer_count", "satisfaction_rate", "active_90d_count", "active_7d_rate", "active_90d_rate", "active_30d_change",
     "new_month_count", "new_30d_change", "completion_30d_count", "completion_30d_change", "watch_30d_seconds", "watch_30d_change",
-    "avg_course_day_count", "quiz_passed_count", "avg_messages_per_chat", "peak_hour_no", "peak_hour_rate",
+    "avg_course_day_count", "quiz_passed_count", "submitted_project_count", "avg_project_score", "avg_achievement_count",
+    "avg_messages_per_chat", "peak_hour_no", "peak_hour_rate",
     *(f"{name}_{length}d" for name in ("avg_daily_active", "avg_active_minutes") for length in (7, 30, 90)),
     *(f"active_day_{length}d_count" for length in (7, 30, 90)),
 }  # fmt: skip

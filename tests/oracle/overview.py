@@ -11,7 +11,7 @@ from uuid import UUID
 
 from tests.oracle.courses import days_of_completions
 from tests.oracle.engagement import of_chats, of_days, of_hours
-from tests.oracle.moment import Moment
+from tests.oracle.moment import SUBMISSION, Moment
 from tests.oracle.numbers import change, mean, rate
 from tests.oracle.questions import Answer, Question, satisfaction, within
 from tests.oracle.quizzes import finished_attempts
@@ -42,6 +42,7 @@ def creator_overview(
             "quiz_passed_count": sum(len(student.passed) for student in students.values() if student.row["creator_id"] == creator_id),
             **_of_questions(moment, creator_id, questions, answers),
             **_of_courses(moment, creator_id),
+            **_of_work(moment, creator_id, {key for key, student in students.items() if student.row["creator_id"] == creator_id}),
             **of_days(moment, creator_id, daily, opened_as_of),
             **of_hours(moment, creator_id),
             **of_chats(moment, creator_id),
@@ -116,6 +117,19 @@ def _of_courses(moment: Moment, creator_id: UUID) -> dict[str, Any]:
         for days in group
     ]
     return {"avg_course_day_count": mean(sum(taken), len(taken))}
+
+
+def _of_work(moment: Moment, creator_id: UUID, students: set[UUID]) -> dict[str, Any]:
+    handed_in = [deed for deed in moment.deeds if deed.kind == SUBMISSION and deed.creator_id == creator_id and deed.student_id in students]
+    scores = [deed.row["score"] for deed in handed_in if deed.row["score"] is not None]
+    unlocked = [
+        row for row in moment.mirror.all("student_achievements") if row["student_id"] in students and row["unlocked_at"] <= moment.as_of
+    ]
+    return {
+        "submitted_project_count": len({(deed.student_id, deed.row["project_id"]) for deed in handed_in}),
+        "avg_project_score": mean(sum(scores), len(scores)),
+        "avg_achievement_count": mean(len(unlocked), len(students)),
+    }
 
 
 def _of_questions(moment: Moment, creator_id: UUID, questions: list[Question], answers: list[Answer]) -> dict[str, Any]:

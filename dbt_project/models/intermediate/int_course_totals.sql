@@ -1,12 +1,6 @@
 with videos as (
-    select
-        courses.creator_id,
-        courses.course_id,
-        count(*) as video_count
-    from {{ ref('stg_courses') }} as courses
-    inner join {{ ref('stg_videos') }} as videos on courses.course_id = videos.course_id and courses.creator_id = videos.creator_id
-    where courses.created_at <= {{ as_of() }} and videos.created_at <= {{ as_of() }} and {{ touched('courses.course_id') }}
-    group by courses.creator_id, courses.course_id
+    select * from {{ ref('int_course_videos') }}
+    where {{ touched('course_id') }}
 ),
 
 progress as (
@@ -27,7 +21,7 @@ progress as (
 select
     videos.creator_id,
     videos.course_id,
-    videos.video_count::integer as video_count,
+    videos.video_count,
     coalesce(progress.started_count, 0)::integer as started_count,
     coalesce(progress.completed_count, 0)::integer as completed_count,
     coalesce(progress.completion_percentage_sum, 0)::bigint as completion_percentage_sum,
