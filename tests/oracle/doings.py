@@ -118,7 +118,7 @@ class Rate(Event):
 
 @dataclass(frozen=True)
 class Attempt(Event):
-    """A student finishes a quiz."""
+    """A student finishes a quiz, once or `times` in a row."""
 
     student: int
     quiz: int
@@ -126,10 +126,13 @@ class Attempt(Event):
     is_passed: bool
     answers: Any = field(default_factory=dict)
     seconds: int | None = None
+    times: int = 1
 
     def happen(self, place: Place) -> None:
         student, quiz = place.pick("students", self.student), place.pick("quizzes", self.quiz)
-        if student and quiz:
+        if not student or not quiz:
+            return
+        for _ in range(self.times):
             place.add(
                 "quiz_attempts", "attempt", quiz_id=quiz["id"], student_id=student["id"], score=self.score, passed=self.is_passed,
                 answers=self.answers, time_taken_seconds=self.seconds, completed_at=place.at(self.when),
@@ -189,12 +192,13 @@ class Submit(Event):
     project: int
     status: str
     handed_in: When | None
+    score: int | None = None
 
     def happen(self, place: Place) -> None:
         student, project, at = place.pick("students", self.student), place.pick("projects", self.project), place.at(self.when)
         if student and project:
             place.add(
-                "project_submissions", "submission", project_id=project["id"], student_id=student["id"], status=self.status, score=None,
+                "project_submissions", "submission", project_id=project["id"], student_id=student["id"], status=self.status, score=self.score,
                 submitted_at=place.at(self.handed_in) if self.handed_in else None, reviewed_at=None, created_at=at, updated_at=at,
             )  # fmt: skip
 

@@ -66,7 +66,7 @@ _number = st.integers(0, 11)
 _zone = st.sampled_from(ZONES)
 _ticks = st.sampled_from((0, 0, 0, -1, 1))
 _feedback = st.sampled_from((None, None, "positive", "negative", "meh"))
-_tier_days = st.sampled_from((0, 6, 7, 7, 8, 14, 14, 15, 29, 30, 59, 60, 89, 90))
+_tier_days = st.sampled_from((0, 6, 7, 7, 8, 13, 14, 14, 15, 29, 30, 59, 60, 89, 90))
 
 _recent = st.builds(When, kind=st.just("before"), minutes=st.integers(0, 100), ticks=_ticks)
 _ahead = st.builds(When, kind=st.just("before"), minutes=st.integers(-300, 0), ticks=_ticks)
@@ -111,6 +111,7 @@ _paying = {
     "names_creator": st.booleans(),
     "names_student": st.booleans(),
 }
+_scores = st.one_of(st.none(), st.integers(0, 100))
 _statuses = st.sampled_from(("in-progress", "submitted", "reviewed", "passed"))
 _memberships = st.sampled_from(("active", "expired", "cancelled", "trialing"))
 _plans = st.sampled_from(("basic", "pro", "enterprise"))
@@ -134,12 +135,13 @@ def _happenings(run: st.SearchStrategy[int], when: st.SearchStrategy[When]) -> s
         st.builds(doings.Say, **at, student=_number, conversation=st.integers(0, 1), role=_roles, text=_asked, feedback=_feedback),
         st.builds(doings.Rate, **at, message=_number, feedback=_feedback),
         st.builds(doings.Attempt, **at, student=_number, quiz=_number, score=st.integers(0, 100), is_passed=st.booleans(), answers=_answers, seconds=_seconds),
+        st.builds(doings.Attempt, **at, student=_number, quiz=_number, score=st.just(10), is_passed=st.just(False), times=st.just(2)),
         st.builds(doings.Regrade, **at, attempt=_number, score=st.integers(0, 100), is_passed=st.booleans()),
         st.builds(doings.Pay, **at, **_paying),
         st.builds(earnings.Earn, **at, student=_number, amount=st.integers(-50, 200)),
         st.builds(earnings.Unlock, **at, student=_number, achievement=st.integers(0, 2)),
-        st.builds(doings.Submit, **at, student=_number, project=_number, status=_statuses, handed_in=_maybe_when),
-        st.builds(doings.ChangeSubmission, **at, submission=_number, status=_statuses, score=st.one_of(st.none(), st.integers(0, 100)), handed_in=_maybe_when),
+        st.builds(doings.Submit, **at, student=_number, project=_number, status=_statuses, handed_in=_maybe_when, score=_scores),
+        st.builds(doings.ChangeSubmission, **at, submission=_number, status=_statuses, score=_scores, handed_in=_maybe_when),
         st.builds(events.Join, **at, count=st.sampled_from((1, 1, 3)), name=_maybe_text, email=_maybe_text, seen=_maybe_when),
         st.builds(events.ChangeStudent, **at, student=_number, name=_maybe_text, points=st.integers(0, 1000), status=_memberships, seen=_maybe_when),
         st.builds(events.AddVideos, **at, **_video_facts, count=st.sampled_from((1, 1, 2))),
