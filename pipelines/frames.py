@@ -122,13 +122,14 @@ def read_bundle(reader: adbc.Connection, catalog: Catalog, creator_id: str) -> B
 
 def _fetch_frame(cursor: adbc.Cursor, mart: Mart) -> Frame:
     """The rows that row security lets through, in the mart's order; types as `reports.document.Frame` wants them."""
-    selected = ", ".join(f'"{column.name}"{_cast(column.data_type)}' for column in mart.columns)
+    selected = ", ".join(_selected(column.name, column.data_type) for column in mart.columns)
     cursor.execute(f'select {selected} from analytics."{mart.name}" order by {", ".join(mart.order_by)}')
     columns = tuple(Column(column.name, column.label, column.data_type, column.unit, column.description) for column in mart.columns)
     return Frame(mart.name, mart.title, mart.description, columns, cursor.fetch_arrow_table())
 
 
-def _cast(data_type: str) -> str:
-    if data_type.startswith("numeric"):
-        return "::float8"
-    return "::text" if data_type.endswith("[]") else _CASTS.get(data_type, "")
+def _selected(name: str, data_type: str) -> str:
+    """A column as its type in a `Frame`: arrays are JSON text."""
+    if data_type.endswith("[]"):
+        return f'to_json("{name}")::text as "{name}"'
+    return f'"{name}"{"::float8" if data_type.startswith("numeric") else _CASTS.get(data_type, "")}'

@@ -85,13 +85,24 @@ begin
 end $$;
 create or replace aggregate ops.histogram(amount bigint, bucket integer, size integer) (sfunc = ops.count_in, stype = integer[]);
 comment on aggregate ops.histogram(bigint, integer, integer) is 'Amounts by bucket, 1 to size; others, and a null bucket, are not counted.';
-create or replace function ops.add(a integer[], b integer[]) returns integer[] language sql immutable parallel safe as $$
+create or replace function ops.add(a integer[], b integer[]) returns integer[] language sql immutable strict parallel safe as $$
     select array_agg(x + y order by place) from unnest(a, b) with ordinality as both_counts (x, y, place)
 $$;
 create or replace function ops.sixteenth(position_seconds integer, duration_seconds integer) returns integer language sql immutable parallel safe as $$
     select case when duration_seconds > 0 then least(position_seconds * 16::bigint / duration_seconds + 1, 16) else 1 end::integer
 $$;
 comment on function ops.sixteenth(integer, integer) is 'In which sixteenth of a video a position lies, 1 to 16; 1 while its length is unknown.';
+
+create or replace function ops.best_reference(video_references jsonb) returns jsonb language sql immutable parallel safe as $$
+    select jsonb_build_object('video_id', lower(place ->> 'video_id'), 'second',
+        case when jsonb_typeof(place -> 'timestamp') = 'number' and (place ->> 'timestamp')::numeric between 0 and 86400
+            then trunc((place ->> 'timestamp')::numeric)::integer end)
+    from jsonb_array_elements(case when jsonb_typeof(video_references) = 'array' then video_references end) with ordinality as places (place, place_no)
+    where place ->> 'video_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    order by case when jsonb_typeof(place -> 'relevance_score') = 'number' then (place ->> 'relevance_score')::numeric end desc nulls last, place_no
+    limit 1
+$$;
+comment on function ops.best_reference(jsonb) is 'The place in a video that an answer points at: of several the most relevant, then the first. {video_id, second}; the second is null unless it lies within a day. Null without a place that names a video.';
 
 -- Row-level tables (meta.cadence: daily) are built once a day: what changes them waits here for the nightly run.
 create table if not exists ops.waiting (

@@ -113,11 +113,17 @@ create or replace function analytics.video_detail(of_creator uuid, of_video uuid
         'video', to_jsonb(v),
         'recommendations', coalesce((
             select jsonb_agg(to_jsonb(r) - 'creator_id' order by r.recommendation)
-            from analytics.recommendations as r where r.creator_id = of_creator and r.video_id = of_video), '[]'))
+            from analytics.recommendations as r where r.creator_id = of_creator and r.video_id = of_video), '[]'),
+        'viewers_by_tier', coalesce((
+            select jsonb_object_agg(t.tier, t.viewer_count)
+            from analytics.video_viewer_tiers as t where t.creator_id = of_creator and t.video_id = of_video), '{}'),
+        'questions', coalesce((
+            select jsonb_agg(to_jsonb(q) - 'creator_id' order by q.ask_count desc, q.question_id)
+            from analytics.top_questions as q where q.creator_id = of_creator and q.related_video_id = of_video), '[]'))
     from analytics.video_analytics as v
     where v.creator_id = of_creator and v.video_id = of_video
 $$;
-comment on function analytics.video_detail is 'One video as JSON: the row, and what is recommended about it. Null for an unknown video.';
+comment on function analytics.video_detail is 'One video as JSON: the row, what is recommended about it, its viewers by tier as of the last daily run, what students ask about it. Null for an unknown video.';
 
 create or replace function analytics.engagement(of_creator uuid, period integer default 30) returns setof analytics.daily_activity language sql stable as $$
     select days.*

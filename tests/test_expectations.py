@@ -74,8 +74,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "video_analytics": {
         "creator_id": ONE, "video_id": ONE, "title": "A", "viewer_count": 10, "avg_completion_rate": 0.5, "avg_watch_seconds": 9, "completion_count": 2,
         "completion_rate": 0.2, "avg_drop_off_rate": 0.1, "drop_off_second": 7.5, "last_viewed_at": THEN, "needs_attention": True,
-        "attention_reason": "2 of 10 viewers finished the video, under 30%",
+        "attention_reason": "2 of 10 viewers finished the video, under 30%", "related_question_count": 0, "retention_rates": [0.5] * 20,
     },
+    "video_viewer_tiers": {"creator_id": ONE, "video_id": ONE, "tier": "engaged", "viewer_count": 1},
     "chat_transcript": {
         "creator_id": ONE, "message_id": ONE, "session_id": ONE, "student_id": ONE, "role": "user", "content": "=How?", "feedback": None, "sent_at": THEN,
     },
@@ -223,6 +224,15 @@ BREAKING: dict[tuple[str, str], list[str]] = {
     ("video_analytics", "completions and engagement are of viewers"): ["completion_count = 11", "high_engagement_count = 11"],
     ("video_analytics", "an unwatched video has no rates"): ["viewer_count = 0", "completion_rate = null", "last_viewed_at = null"],
     ("video_analytics", "attention has its reason"): ["attention_reason = null", "needs_attention = false", "viewer_count = 9"],
+    ("video_analytics", "retention has 20 shares"): [
+        "retention_rates = null",
+        "retention_rates = retention_rates[2:]",
+        "retention_rates[1] = 1.1",
+        "retention_rates[7] = null",
+    ],
+    ("video_viewer_tiers", "one row per video and tier, with its creator"): [AGAIN, "creator_id = null", "video_id = null"],
+    ("video_viewer_tiers", "tiers are those of the rules"): ["tier = 'gold'"],
+    ("video_viewer_tiers", "a row has a viewer"): ["viewer_count = 0", "viewer_count = null"],
     ("chat_transcript", "one row per message, with its creator"): [AGAIN, "creator_id = null", "message_id = null"],
     ("chat_transcript", "somebody said it, in a conversation, at a time"): [
         "role = 'system'",
@@ -377,6 +387,11 @@ BREAKING: dict[tuple[str, str], list[str]] = {
     ],
     ("top_questions", "ratings make the satisfaction"): ["rated_count = 1", "positive_count = 1", "rated_count = null"],
     ("top_questions", "questions of one group are one"): ["question_group = 'x'"],
+    ("top_questions", "a place is in a video that has a title"): [
+        "related_video_title = 'A'",
+        "related_video_second = 5",
+        "related_video_id = question_id::uuid",
+    ],
     ("top_questions", "first comes before last"): ["first_asked_at = '2026-03-02'", "last_asked_at = null"],
 }
 """For each rule, assignments to the good row (or statements) that must each break it."""

@@ -103,7 +103,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"session_id": CHAT_ANN, "role": "user", "content": "Hello!", "created_at": "2026-03-10 12:00"},
         {"session_id": CHAT_ANN, "role": "assistant", "content": "Hi.", "created_at": "2026-03-10 12:00:05"},
         {"session_id": CHAT_ANN, "role": "user", "content": "How do I start?", "created_at": "2026-03-10 12:01"},
-        {"session_id": CHAT_ANN, "role": "assistant", "content": "So.", "feedback": "positive", "created_at": "2026-03-10 12:01:05"},
+        {"session_id": CHAT_ANN, "role": "assistant", "content": "So.", "feedback": "positive", "created_at": "2026-03-10 12:01:05",
+         "video_references": f'[{{"video_id": "{UNSEEN}", "title": "Unseen", "timestamp": 30, "relevance_score": 0.9}}]'},
         {"session_id": CHAT_CID, "role": "user", "content": "how do I start", "created_at": "2026-02-20 15:00"},
         {"session_id": CHAT_CID, "role": "assistant", "content": "So.", "feedback": "negative", "created_at": "2026-02-20 15:01"},
         {"session_id": CHAT_CID, "role": "user", "content": "How do I start?", "created_at": "2025-12-20 15:00"},
@@ -279,11 +280,13 @@ def test_videos_count_viewers_of_their_own_creator(tables: psycopg.Connection[di
         "completion_count": 0, "completion_rate": Decimal("0.0000"), "high_engagement_count": 0, "low_engagement_count": 1,
         "avg_drop_off_rate": Decimal("0.1900"), "drop_off_second": Decimal("67.50"),
         "last_viewed_at": datetime(2026, 3, 15, 5, tzinfo=UTC), "needs_attention": False, "attention_reason": None,
+        "related_question_count": 0, "retention_rates": [Decimal("1.0000"), *[Decimal("0.5000")] * 5, *[Decimal("0.0000")] * 14],
     }  # fmt: skip
     intro = _row(tables, "video_analytics", video_id=INTRO)
     assert (intro["viewer_count"], intro["completion_count"], intro["avg_drop_off_rate"], intro["drop_off_second"]) == (1, 1, None, None)
     unseen = _row(tables, "video_analytics", video_id=UNSEEN)
     assert (unseen["viewer_count"], unseen["completion_rate"], unseen["last_viewed_at"]) == (0, None, None)
+    assert (unseen["related_question_count"], unseen["retention_rates"]) == (1, None)
     # Watched half an hour after as_of: the next run counts it.
     tour = _row(tables, "video_analytics", video_id=MARS_TOUR)
     assert (tour["viewer_count"], tour["view_count"], tour["last_viewed_at"]) == (0, 0, None)
@@ -314,6 +317,7 @@ def test_questions_of_one_wording_are_one(tables: psycopg.Connection[dict[str, A
             "satisfaction_rate": Decimal("0.5000"), "first_asked_at": datetime(2025, 12, 20, 15, tzinfo=UTC),
             "last_asked_at": datetime(2026, 3, 10, 12, 1, tzinfo=UTC), "positive_count": 1, "rated_count": 2, "trend": "steady", "is_content_gap": False,
             "question_group": rows[0]["question_id"],
+            "related_video_id": UNSEEN, "related_video_title": "Unseen", "related_video_second": 30,
         }
     ]  # fmt: skip
 

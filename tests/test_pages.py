@@ -192,13 +192,26 @@ def test_videos(warm: Warm, creator: UUID) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="sort_by is one of"):
         _ask(warm, "select * from analytics.videos_page(%s, 'price')", creator)
     ((detail,),) = [row.values() for row in _ask(warm, "select analytics.video_detail(%s, %s)", creator, expected[0]["video_id"])]
-    assert detail["video"]["viewer_count"] == expected[0]["viewer_count"]
+    assert detail["video"]["viewer_count"] == expected[0]["viewer_count"] == sum(detail["viewers_by_tier"].values())
     advised = _ask(
         warm, "select video_id, reason from analytics.recommendations where creator_id = %s and video_id is not null limit 1", creator
     )
     for row in advised:
         ((detail,),) = [found.values() for found in _ask(warm, "select analytics.video_detail(%s, %s)", creator, row["video_id"])]
         assert [item["reason"] for item in detail["recommendations"]] == [row["reason"]]
+
+
+def test_a_video_shows_what_is_asked_about_it(warm: Warm, creator: UUID) -> None:
+    asked = _ask(warm, "select * from analytics.top_questions where creator_id = %s and related_video_id is not null", creator)
+    video_id = asked[0]["related_video_id"]
+    ((detail,),) = [row.values() for row in _ask(warm, "select analytics.video_detail(%s, %s)", creator, video_id)]
+    about_it = sorted(
+        (row for row in asked if row["related_video_id"] == video_id), key=lambda row: (-row["ask_count"], row["question_id"])
+    )
+    assert [(row["question"], row["related_video_second"]) for row in detail["questions"]] == [
+        (row["question"], row["related_video_second"]) for row in about_it
+    ]
+    assert {row["related_video_title"] for row in about_it} == {detail["video"]["title"]}
 
 
 @pytest.mark.parametrize("period", [7, 30, 90])

@@ -11,3 +11,11 @@
 {% macro few_finish_in_words(viewer_count, completion_count) -%}
     {{ completion_count }}::text || ' of ' || {{ viewer_count }}::text || ' viewers finished the video, under 30%'
 {%- endmacro %}
+
+{% macro many_ask(question_count) -%}
+    ({{ question_count }} >= 5)
+{%- endmacro %}
+
+{% macro many_ask_in_words(question_count) -%}
+    {{ question_count }}::text || ' questions in 90 days lead to it'
+{%- endmacro %}

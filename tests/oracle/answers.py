@@ -23,7 +23,7 @@ from tests.oracle.quizzes import quiz_analytics, quiz_question_analytics
 from tests.oracle.recommendations import recommendations
 from tests.oracle.students import note_transitions, student_engagement_tiers, students_at
 from tests.oracle.topics import content_topics
-from tests.oracle.videos import video_analytics
+from tests.oracle.videos import video_analytics, video_viewer_tiers
 from tests.oracle.zones import Zones, creators_with_wishes
 
 Table = dict[tuple, dict[str, Any]]
@@ -47,6 +47,7 @@ KEYS = {
     "tier_transitions": ("student_id", "changed_at"),
     "top_questions": ("creator_id", "question_id"),
     "video_analytics": ("video_id",),
+    "video_viewer_tiers": ("video_id", "tier"),
     "watch_gains": ("student_id", "video_id", "booked_no"),
 }
 """The tables of an answer and the columns of their keys."""
@@ -78,6 +79,7 @@ class Oracle:
                 "chat_transcript": chat_transcript(moment),
                 "progress": progress(moment),
                 "quiz_results": quiz_results(moment),
+                "video_viewer_tiers": video_viewer_tiers(moment, students),
             }
         daily = daily_activity(moment, self.days, self.opened_as_of)
         tables = {
@@ -95,7 +97,7 @@ class Oracle:
             "student_engagement_tiers": student_engagement_tiers(moment, students, self.transitions),
             "tier_transitions": dict(self.transitions),
             "top_questions": top_questions(moment, questions),
-            "video_analytics": video_analytics(moment),
+            "video_analytics": video_analytics(moment, questions),
             "watch_gains": self._ledger_rows(),
         }
         return {**tables, "recommendations": recommendations(moment, students, tables)}

@@ -76,6 +76,8 @@ class Say(Event):
     role: str
     text: str
     feedback: str | None
+    references: Any = None
+    """Entries of video_references; `{"video": N}` stands for one about the creator's Nth video."""
 
     def happen(self, place: Place) -> None:
         student, at = place.pick("students", self.student), place.at(self.when)
@@ -88,8 +90,19 @@ class Say(Event):
                 {"id": session_id, "student_id": student["id"], "creator_id": place.creator_id, "title": "Chat", "created_at": at, "updated_at": at},
             )  # fmt: skip
         place.add(
-            "chat_messages", "message", session_id=session_id, role=self.role, content=self.text, feedback=self.feedback, created_at=at
-        )
+            "chat_messages", "message", session_id=session_id, role=self.role, content=self.text, feedback=self.feedback, created_at=at,
+            video_references=self._references(place),
+        )  # fmt: skip
+
+    def _references(self, place: Place) -> Any:
+        """With the ids of the videos that are meant."""
+        if not isinstance(self.references, list | tuple):
+            return self.references
+        found = []
+        for entry in self.references:
+            meant = place.pick("videos", entry["video"]) if isinstance(entry, dict) and "video" in entry else None
+            found.append({**entry, "video_id": str(meant["id"])} if meant else entry)
+        return found
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,17 @@ _WATCH = (_watch(1, _NOW, student=1),)
 _RESET = (Watch(1, _NOW, 0, 1, 0, 1, -600, 0, False, 0, MOVES),)
 """No plain step, whose sums could be added without the edge."""
 _ASK = (Say(1, _NOW, 0, 0, "user", "Where is the second part of it?", None),)
+_POINTS = ({"video": 0, "timestamp": 5, "relevance_score": 1},)
+
+
+def _point(run: int, when: When, places: tuple[dict[str, object], ...] = _POINTS) -> tuple[Event, ...]:
+    """A question in a conversation of its own, and an answer that points at places in videos."""
+    return (
+        Say(run, when, 1, 1, "user", "Which video is it in?", None),
+        Say(run, replace(when, minutes=when.minutes - 1), 1, 1, "assistant", "In this one.", None, places),
+    )
+
+
 _TRY = (Attempt(1, _NOW, 1, 0, 70, True),)
 _JOIN = (Join(1, _NOW, 1, "Eve", "eve@example.com", None),)
 _RENAME = (_seen(1, _ago(2), 0, "Grace"),)
@@ -162,17 +173,16 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("int_student_months", "int_watch_days"): _WATCH,
     ("cohort_retention", "int_student_months"): _WATCH,
     ("cohort_retention", "midnight"): (),
-    ("int_active_hours", "watch_gains"): (_watch(1, _NOW, student=1, seconds=0, completion=0),),
-    ("int_active_hours", "quiz_attempts"): _TRY,
-    ("int_active_hours", "students"): (Attempt(0, _ago(5), 0, 0, 50, False), *_STUDENT_ALONE),
-    ("int_active_hours", "chat_sessions"): (Say(0, _ago(5), 0, 0, "user", _QUESTION, None), Remove(3, _NOW, "chat_sessions", 0)),
-    ("int_active_hours", "chat_messages"): _ASK,
-    ("int_active_hours", "project_submissions"): (Submit(1, _NOW, 1, 0, "submitted", _NOW),),
-    ("int_hour_days", "int_active_hours"): _TRY,
+    ("int_acting_hours", "quiz_attempts"): _TRY,
+    ("int_acting_hours", "students"): (Attempt(0, _ago(5), 0, 0, 50, False), *_STUDENT_ALONE),
+    ("int_acting_hours", "chat_sessions"): (Say(0, _ago(5), 0, 0, "user", _QUESTION, None), Remove(3, _NOW, "chat_sessions", 0)),
+    ("int_acting_hours", "chat_messages"): _ASK,
+    ("int_acting_hours", "project_submissions"): (Submit(1, _NOW, 1, 0, "submitted", _NOW),),
+    ("int_hour_days", "int_acting_hours"): _TRY,
+    ("int_hour_days", "int_watch_days"): (_watch(1, _NOW, student=1, seconds=0, completion=0),),
     ("hourly_activity", "int_hour_days"): _TRY,
     ("hourly_activity", "creators"): (Found(0, When(minutes=-30), "Company", "pro"),),
     ("hourly_activity", "midnight"): (Submit(0, _ago(29), 1, 0, "submitted", _ago(29)),),
-    ("int_milestones", "watch_gains"): _FINISH,
     ("int_student_courses", "watch_gains"): (_watch(1, _NOW, completion=70),),
     ("int_student_courses", "videos"): (ChangeVideo(1, _NOW, 0, None, "Video", None, 100, True),),
     ("course_progress", "courses"): (SwitchCourse(1, _NOW, 0, True, "Renamed"),),
@@ -236,6 +246,15 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("tier_transitions", "int_students_tiered"): (_seen(0, _ago(8), 1), _seen(1, _NOW, 1)),
     ("top_questions", "int_questions"): _ASK,
     ("int_questions", "int_messages_answered"): _ASK,
+    ("int_questions", "videos"): (*_point(0, _ago(3)), ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True)),
+    ("int_video_questions", "int_messages_answered"): _point(1, _NOW),
+    ("int_video_questions", "videos"): (
+        AddVideos(0, When(minutes=-30), 1, 0, "Later", None, 100, True),
+        *_point(0, _ago(3), ({"video": 2, "timestamp": 5},)),
+    ),
+    ("int_video_questions", "midnight"): _point(0, _ago(89)),
+    ("video_analytics", "int_video_questions"): _point(1, _NOW),
+    ("video_viewer_tiers", "time"): (_watch(0, _ago(8), student=1), _seen(0, _ago(8), 1), _seen(1, _NOW, 1)),
     ("int_questions", "midnight"): (Say(0, _ago(6), 0, 0, "user", "An earlier question of another kind", None),),
     ("video_analytics", "int_video_progress"): (ChangeVideo(1, _NOW, 0, 0, "Renamed", None, 100, True),),
     ("video_analytics", "int_video_days"): (_watch(1, _NOW, student=1, seconds=0, completion=0),),

@@ -53,6 +53,17 @@ _ANSWERS: tuple[Any, ...] = (
     {"q1": ["b", "a"], "": "", "x" * 200: "y"}, {"true": "a", "null": "a", "x" * 201: "a"},
 )  # fmt: skip
 
+_REFERENCES: tuple[Any, ...] = (
+    None, (),
+    ({"video": 0, "timestamp": 12, "relevance_score": 0.5}, {"video": 1, "timestamp": 90.5, "relevance_score": 0.9}),
+    ({"video": 1, "timestamp": 12, "relevance_score": 0.5}, {"video": 0, "timestamp": 30, "relevance_score": 0.5}),
+    ({"video": 0, "timestamp": 30},),
+    ({"video": 1, "timestamp": "1:30", "relevance_score": "high"}, {"video": 0, "relevance_score": -1}),
+    (None, 5, "text", [], {"video_id": 5}, {"video_id": "f"}, {"video": 2, "timestamp": -1}),
+    ({"video_id": "00000000-0000-0000-0000-000000000000", "timestamp": 5, "relevance_score": 2}, {"video": 0, "timestamp": 86400}),
+)  # fmt: skip
+"""Where answers point at, as it should be, and as it should not."""
+
 _REMOVED = (
     "students", "videos", "video_progress", "chat_messages", "chat_sessions", "quiz_attempts", "quizzes", "project_submissions", "projects", "courses",
     "xp_transactions", "student_achievements", "achievements",
@@ -102,6 +113,7 @@ _watching = {
 }
 _questions = st.sampled_from(QUESTIONS)
 _answers = st.sampled_from(_ANSWERS)
+_references = st.sampled_from(_REFERENCES)
 _seconds = st.one_of(st.none(), st.integers(0, 600))
 _paying = {
     "student": _number,
@@ -132,7 +144,7 @@ def _happenings(run: st.SearchStrategy[int], when: st.SearchStrategy[When]) -> s
         st.builds(doings.Watch, **at, **_watching, students=few, videos=few),
         st.builds(doings.Touch, **at, progress=_number),
         st.builds(doings.Say, **at, student=_number, conversation=st.integers(0, 1), role=st.just("user"), text=_wordings, feedback=st.none()),
-        st.builds(doings.Say, **at, student=_number, conversation=st.integers(0, 1), role=_roles, text=_asked, feedback=_feedback),
+        st.builds(doings.Say, **at, student=_number, conversation=st.integers(0, 1), role=_roles, text=_asked, feedback=_feedback, references=_references),
         st.builds(doings.Rate, **at, message=_number, feedback=_feedback),
         st.builds(doings.Attempt, **at, student=_number, quiz=_number, score=st.integers(0, 100), is_passed=st.booleans(), answers=_answers, seconds=_seconds),
         st.builds(doings.Attempt, **at, student=_number, quiz=_number, score=st.just(10), is_passed=st.just(False), times=st.just(2)),

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from tests.oracle.moment import Moment
 from tests.oracle.numbers import rate
+from tests.oracle.references import Reference, best_place, related_video
 
 _WITHOUT_WIDTH = {0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2061), *range(0x2066, 0x206A), 0xFE0F, 0xFEFF}
 _APOSTROPHES = {ord("'"), ord("`"), 0x2018, 0x2019, 0x2BC}
@@ -46,11 +47,12 @@ def question_id(wording: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """A message of the assistant after one of the student's."""
+    """A message of the assistant after one of the student's, and the place in a video that it points at."""
 
     creator_id: UUID
     sent_at: datetime
     feedback: str | None
+    place: Reference | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Question:
     sent_at: datetime
     wording: str
     answers: list[Answer]
+
+    @property
+    def place(self) -> Reference | None:
+        """What the question is about: the place that the first answer with one points at."""
+        return next((answer.place for answer in self.answers if answer.place), None)
 
 
 def asked_and_answered(moment: Moment) -> tuple[list[Question], list[Answer]]:
@@ -79,7 +86,7 @@ def asked_and_answered(moment: Moment) -> tuple[list[Question], list[Answer]]:
                         Question(session["creator_id"], session["student_id"], message["created_at"], message["content"], to_last)
                     )
             elif to_last is not None:
-                answer = Answer(session["creator_id"], message["created_at"], message["feedback"])
+                answer = Answer(session["creator_id"], message["created_at"], message["feedback"], best_place(message["video_references"]))
                 to_last.append(answer)
                 answers.append(answer)
     return questions, answers
@@ -132,4 +139,5 @@ def _group(moment: Moment, group: list[Question]) -> dict[str, Any]:
         "is_content_gap": len(students) >= 5 or (month >= 5 and ratings["positive"] < ratings["negative"]),
         "first_asked_at": min(question.sent_at for question in group),
         "last_asked_at": max(question.sent_at for question in group),
+        **related_video(moment, group[0].creator_id, [question.place for question in group]),
     }

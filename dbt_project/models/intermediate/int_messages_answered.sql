@@ -8,7 +8,8 @@ with messages as (
         messages.feedback,
         messages.sent_at,
         -- Only the student's texts are carried along: most of a message is its text.
-        case when messages.role = 'user' then messages.content end as content
+        case when messages.role = 'user' then messages.content end as content,
+        case when messages.role = 'assistant' then ops.best_reference(messages.video_references) end as place
     from {{ ref('stg_chat_messages') }} as messages
     inner join {{ ref('stg_chat_sessions') }} as sessions on messages.session_id = sessions.session_id
     inner join {{ ref('stg_students') }} as students on sessions.student_id = students.student_id and sessions.creator_id = students.creator_id
@@ -28,9 +29,15 @@ answered as (
         *,
         count(*) filter (where role = 'assistant') over turn as answer_count,
         count(*) filter (where role = 'assistant' and feedback = 'positive') over turn as positive_count,
-        count(*) filter (where role = 'assistant' and feedback = 'negative') over turn as negative_count
+        count(*) filter (where role = 'assistant' and feedback = 'negative') over turn as negative_count,
+        -- A question is about the place that the first answer with one points at.
+        (array_agg(place) filter (where place is not null) over turn)[1] as first_place
     from turns
-    window turn as (partition by session_id, turn_no)
+    window turn as (
+        partition by session_id, turn_no
+        order by sent_at asc, role desc, message_id asc
+        rows between unbounded preceding and unbounded following
+    )
 ),
 
 worded as (
@@ -55,7 +62,9 @@ select
     worded.wording,
     case when worded.role = 'user' then worded.answer_count else 0 end::integer as answer_count,
     case when worded.role = 'user' then worded.positive_count else 0 end::integer as positive_count,
-    case when worded.role = 'user' then worded.negative_count else 0 end::integer as negative_count
+    case when worded.role = 'user' then worded.negative_count else 0 end::integer as negative_count,
+    case when worded.wording is not null then (worded.first_place ->> 'video_id')::uuid end as video_id,
+    case when worded.wording is not null then (worded.first_place ->> 'second')::integer end as video_second
 from worded
 inner join {{ ref('stg_creator_zones') }} as zones
     on worded.creator_id = zones.creator_id and worded.sent_at >= zones.valid_from and worded.sent_at < zones.valid_until

@@ -23,6 +23,32 @@ wordings as (
     group by creator_id, question_id, wording
 ),
 
+-- Only videos that the creator has are shown.
+places as (
+    select
+        questions.creator_id,
+        questions.question_id,
+        questions.video_id,
+        videos.title,
+        questions.video_second,
+        count(*) as place_count,
+        sum(count(*)) over (partition by questions.creator_id, questions.question_id, questions.video_id) as video_count
+    from questions
+    inner join {{ ref('stg_videos') }} as videos on questions.video_id = videos.video_id and questions.creator_id = videos.creator_id
+    where videos.created_at <= {{ as_of() }}
+    group by questions.creator_id, questions.question_id, questions.video_id, videos.title, questions.video_second
+),
+
+related as (
+    select
+        *,
+        row_number() over (
+            partition by creator_id, question_id
+            order by video_count desc, video_id asc, (video_second is null) asc, place_count desc, video_second asc
+        ) as place_rank
+    from places
+),
+
 asks as (
     select
         creator_id,
@@ -58,10 +84,18 @@ select
     end as trend,
     asks.student_count >= 5 or (asks.ask_30d_count >= 5 and asks.positive_count * 2 < asks.rated_count) as is_content_gap,
     asks.first_asked_at,
-    asks.last_asked_at
+    asks.last_asked_at,
+    related.video_id as related_video_id,
+    related.title as related_video_title,
+    related.video_second as related_video_second
 from asks
 inner join wordings
     on
         asks.creator_id = wordings.creator_id
         and asks.question_id = wordings.question_id
         and wordings.wording_rank = 1
+left join related
+    on
+        asks.creator_id = related.creator_id
+        and asks.question_id = related.question_id
+        and related.place_rank = 1

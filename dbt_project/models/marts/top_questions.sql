@@ -13,6 +13,9 @@ select
     rated_count,
     trend,
     is_content_gap,
-    question_id as question_group
+    question_id as question_group,
+    related_video_id,
+    related_video_title,
+    related_video_second
 from {{ ref('int_questions') }}
 where {{ touched('creator_id', 'question_id') }}

@@ -1,9 +1,17 @@
-with videos as (
-    select
-        *,
-        {{ few_finish('viewer_count', 'completion_count') }} as needs_attention
-    from {{ ref('int_video_progress') }}
+with questions as (
+    select * from {{ ref('int_video_questions') }}
     where {{ touched('video_id') }}
+),
+
+videos as (
+    select
+        videos.*,
+        coalesce(questions.related_question_count, 0) as related_question_count,
+        {{ few_finish('videos.viewer_count', 'videos.completion_count') }} as is_seldom_finished,
+        coalesce({{ many_ask('questions.related_question_count') }}, false) as is_asked_about
+    from {{ ref('int_video_progress') }} as videos
+    left join questions on videos.video_id = questions.video_id
+    where {{ touched('videos.video_id') }}
 ),
 
 drop_offs as (
@@ -41,11 +49,23 @@ select
     {{ rate('videos.unfinished_completion_percentage_sum', '(videos.viewer_count - videos.completion_count) * 100') }} as avg_drop_off_rate,
     drop_offs.drop_off_second,
     videos.last_viewed_at,
-    videos.needs_attention,
-    case
-        when videos.needs_attention
-            then {{ few_finish_in_words('videos.viewer_count', 'videos.completion_count') }}
-    end as attention_reason
+    videos.is_seldom_finished or videos.is_asked_about as needs_attention,
+    nullif(concat_ws(
+        '; ',
+        case when videos.is_seldom_finished then {{ few_finish_in_words('videos.viewer_count', 'videos.completion_count') }} end,
+        case when videos.is_asked_about then {{ many_ask_in_words('videos.related_question_count') }} end
+    ), '') as attention_reason,
+    videos.related_question_count,
+    case when videos.viewer_count > 0 then retention.rates end as retention_rates
 from videos
 left join views on videos.video_id = views.video_id
 left join drop_offs on videos.video_id = drop_offs.video_id
+cross join lateral (
+    select array_agg({{ rate('reached.viewer_count', 'videos.viewer_count') }} order by reached.twentieth)::numeric(5, 4)[] as rates
+    from (
+        select
+            counts.twentieth,
+            sum(counts.viewer_count) over (order by counts.twentieth desc) as viewer_count
+        from unnest(videos.best_completion_counts::integer[]) with ordinality as counts (viewer_count, twentieth)
+    ) as reached
+) as retention
