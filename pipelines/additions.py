@@ -3,9 +3,12 @@
 Belongs here: which changes can be added, the tables of what they add, adding it to the rows of a build. Does not: computing a row anew (pieces).
 
 A sum over all viewers of a video need not be taken again because ten of them went on. A model that says `adds` (columns that are sums or counts by bucket),
-`grows` (columns that never fall) and `added_by` (the SQL that gives both per touch key, over pg_temp.steps) gets its rows by adding, where that is exact:
+`grows` and `shrinks` (columns that hold the greatest and the least), `unites` (sets as bits of a number), `follows` (columns that come from where another
+one, which grows, came from; of equals the lesser) and `added_by` (the SQL that gives them per row, over pg_temp.steps) gets its rows by adding, where that
+is exact:
 
-- the row is there, and no other edge, nor an earlier run that did not finish, touched its key;
+- all rows that are added to are there (or `adds_rows`: a row that is not begins with what is added, which then has all its columns), and no other edge, nor an
+  earlier run that did not finish, touched their key;
 - each change of the key is a plain step: progress of a living student on a video, both there since the last run and of one creator, counted then as it was
   (or not there at all) and to be counted now as it is.
 
@@ -34,7 +37,7 @@ PLAIN = """
 
 _STEPS = """
 create temp table steps on commit drop as
-select c.*, case c.op when 'old' then -1 else 1 end as sign
+select c.*, case c.op when 'old' then -1 else 1 end as sign, g.is_first_view or g.is_completed_now as is_milestone
 from pg_temp.changed_video_progress as c
 inner join pg_temp.changed_watch_gains as g on g.student_id = c.student_id and g.video_id = c.video_id and g.is_plain
 where c.op in ('old', 'insert', 'update') and (c.watch_time_seconds > 0 or c.completion_percentage > 0)
@@ -42,7 +45,8 @@ where c.op in ('old', 'insert', 'update') and (c.watch_time_seconds > 0 or c.com
 
 
 def take_steps(connection: psycopg.Connection) -> None:
-    """Make pg_temp.steps from this booking's changes: both versions of each progress row that went a plain step and counts, `sign` -1 for the old one."""
+    """Make pg_temp.steps from this booking's changes: both versions of each progress row that went a plain step and counts, `sign` -1 for the old one;
+    `is_milestone` says that the student began or finished the video with it."""
     connection.execute(_STEPS)
 
 
@@ -65,17 +69,20 @@ def take_keys(connection: psycopg.Connection, model: Model, run: Run) -> bool:
     if not model.added_by or connection.execute(_filled(there, model, run=sql.Literal(run.run_id))).fetchone() != (True,):
         return False
     connection.execute(_filled("delete from {added} as a where not exists (select from pg_temp.keys as k where {is_key})", model))
-    taken = "delete from pg_temp.keys as k using {added} as a inner join {table} as t on {same} where {is_key}"
-    if not connection.execute(_filled(taken, model)).rowcount:
+    if not model.adds_rows:
+        unknown = "select {a_keys} from {added} as a where not exists (select from {table} as t where {same})"
+        connection.execute(_filled("delete from {added} as a where ({a_keys}) in (" + unknown + ")", model))
+    if not connection.execute(_filled("delete from pg_temp.keys as k using {added} as a where {is_key}", model)).rowcount:
         return False
     connection.execute("analyze pg_temp.keys")
     return True
 
 
 def add(connection: psycopg.Connection, model: Model) -> int:
-    """Put the rows with what is added to them into pg_temp.fresh, and forget the additions; the number of rows."""
+    """Put all rows of the keys that are added to into pg_temp.fresh, and forget the additions; the number of rows."""
+    rows = "(select t.* from {table} as t where ({t_keys}) in (select {a_keys} from {added} as a))"
     count = connection.execute(
-        _filled("insert into pg_temp.fresh ({names}) select {sums} from {table} as t inner join {added} as a on {same}", model)
+        _filled("insert into pg_temp.fresh ({names}) select {sums} from " + rows + " as t full join {added} as a on {same}", model)
     ).rowcount
     clear(connection, [model])
     return count
@@ -90,9 +97,11 @@ def _filled(statement: str, model: Model, **more: sql.Composable) -> sql.Compose
         added=sql.Identifier("ops", relation),
         name=sql.Literal(f"ops.{relation}"),
         table=sql.Identifier(model.schema, model.name),
-        same=sql.SQL(" and ").join(sql.SQL("t.{0} = a.{0}").format(key) for key in keys),
+        same=sql.SQL(" and ").join(sql.SQL("t.{0} = a.{0}").format(sql.Identifier(name)) for name in model.grain),
+        t_keys=sql.SQL(", ").join(sql.SQL("t.{}").format(key) for key in keys),
+        a_keys=sql.SQL(", ").join(sql.SQL("a.{}").format(key) for key in keys),
         is_key=sql.SQL(" and ").join(sql.SQL("k.{} = a.{}").format(place, key) for place, key in zip(places, keys, strict=False)),
-        typed=sql.SQL(", ").join(_typed(model, name) for name in (*model.touch_key, *model.adds, *model.grows)),
+        typed=sql.SQL(", ").join(_typed(model, name) for name in _names(model)),
         query=trusted_sql(model.added_by or ""),
         untouched=sql.SQL("not exists (select from ops.touched as k where k.table_name = {} and {})").format(
             model.name, sql.SQL(" and ").join(touched)
@@ -103,22 +112,38 @@ def _filled(statement: str, model: Model, **more: sql.Composable) -> sql.Compose
     )
 
 
+def _names(model: Model) -> list[str]:
+    """The columns of what is added."""
+    changing = {*model.adds, *model.grows, *model.shrinks, *model.unites, *model.follows}
+    return [name for name in model.columns if model.adds_rows or name in changing or name in model.grain]
+
+
 def _typed(model: Model, name: str) -> sql.Composable:
     """A column of what is added: nothing to add is 0."""
-    is_number = name in model.adds and not model.columns[name].endswith("[]")
+    is_number = name in (*model.adds, *model.unites) and not model.columns[name].endswith("[]")
     pattern = "coalesce({0}, 0)::{1} as {0}" if is_number else "{0}::{1} as {0}"
     return trusted_sql(pattern).format(sql.Identifier(name), trusted_sql(model.columns[name]))
 
 
 def _sum(model: Model, name: str) -> sql.Composable:
-    """A column of the row `t` with what is added to it."""
+    """A column of the row `t` with what is added to it; a row has one of both at least."""
     if name in model.grows:
         pattern = "greatest(t.{0}, a.{0})"
+    elif name in model.shrinks:
+        pattern = "least(t.{0}, a.{0})"
+    elif name in model.follows:
+        pattern = "case when t.{1} is null or a.{1} > t.{1} then a.{0} when a.{1} = t.{1} then least(t.{0}, a.{0}) else t.{0} end"
+    elif name in model.unites:
+        pattern = "coalesce(t.{0}, 0) | coalesce(a.{0}, 0)"
     elif name in model.adds:
-        pattern = "ops.add(t.{0}, a.{0})" if model.columns[name].endswith("[]") else "t.{0} + a.{0}"
+        pattern = (
+            "coalesce(ops.add(t.{0}, a.{0}), t.{0}, a.{0})"
+            if model.columns[name].endswith("[]")
+            else "coalesce(t.{0}, 0) + coalesce(a.{0}, 0)"
+        )
     else:
-        pattern = "t.{0}"
-    return trusted_sql(pattern).format(sql.Identifier(name))
+        pattern = "coalesce(t.{0}, a.{0})" if name in _names(model) else "t.{0}"
+    return trusted_sql(pattern).format(sql.Identifier(name), sql.Identifier(model.follows.get(name, name)))
 
 
 def plain(since: datetime, as_of: datetime) -> sql.Composed:

@@ -7,7 +7,7 @@ Does not: running dbt (building), writing ops.touched (touching).
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -29,7 +29,7 @@ class Model:
     in each column, so that a number never falls. `settles_by` is the column that holds the instant of the run that wrote a kept row: a run that comes again
     for that instant may take the row back. `saved_by` is the column by whose day the rows are saved to the ledger's bucket.
 
-    `adds`, `grows` and `added_by` say how a change of progress is added to a row instead of computing it anew (see additions).
+    `adds`, `grows`, `shrinks`, `unites`, `follows`, `adds_rows` and `added_by` say how a change of progress is added to a row instead of computing it anew (see additions).
     `is_daily`: nightly runs alone bring the table up to date, its touched keys wait for them.
     """
 
@@ -50,6 +50,10 @@ class Model:
     saved_by: str | None = None
     adds: tuple[str, ...] = ()
     grows: tuple[str, ...] = ()
+    shrinks: tuple[str, ...] = ()
+    unites: tuple[str, ...] = ()
+    follows: Mapping[str, str] = field(default_factory=dict)
+    adds_rows: bool = False
     added_by: str | None = None
     is_daily: bool = False
 
@@ -97,6 +101,10 @@ def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
             meta.get("saved_by"),
             tuple(meta.get("adds", ())),
             tuple(meta.get("grows", ())),
+            tuple(meta.get("shrinks", ())),
+            tuple(meta.get("unites", ())),
+            meta.get("follows", {}),
+            meta.get("adds_rows", False),
             meta.get("added_by"),
             meta.get("cadence") == "daily",
         )

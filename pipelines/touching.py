@@ -34,7 +34,8 @@ inner join (select creator_id, ops.today_on(creator_id, {as_of}) as today_on fro
 """
 _GAINS = """
 create temp table changed_watch_gains on commit drop as
-select g.*, (g.observed_at at time zone z.timezone)::date as activity_on, case when g.booked_as_of = {as_of} then 'insert' else 'due' end as op,
+select g.*, (g.observed_at at time zone z.timezone)::date as activity_on,
+    extract(hour from g.observed_at at time zone z.timezone)::integer as hour_no, case when g.booked_as_of = {as_of} then 'insert' else 'due' end as op,
     (o.observed_at at time zone oz.timezone)::date as last_on, o.watch_time_seconds > 0 or o.completion_percentage > 0 as was_watched, {plain} as is_plain
 from raw.watch_gains as g
 inner join ops.zones as z on z.creator_id = g.creator_id and g.observed_at >= z.valid_from and g.observed_at < z.valid_until

@@ -19,7 +19,14 @@ from tests.oracle.warm import Warm, warm_database
 
 SCHEDULE = make_schedule("additions", "2025-06-10T11:00", (1, 1, 1, 1), ())
 MISTAKE = 1000
-SUMS = ("int_student_progress", "int_video_progress", "int_watch_days", "int_video_days")
+SUMS = {
+    "int_student_progress": "watch_seconds",
+    "int_student_courses": "completion_percentage_sum",
+    "int_video_progress": "watch_seconds",
+    "int_watch_days": "watch_seconds",
+    "int_video_days": "watch_seconds",
+}
+"""Models that are added to, and a sum of each."""
 
 
 def _watch(run: int, *, seconds: int = 60, completion: int = 50, minutes: int = 10, clock: str = MOVES) -> Watch:
@@ -36,8 +43,8 @@ def warm(world: World) -> Iterator[Warm]:
         for run in (0, 1):
             _hour(found, run, FIRST)
         with warehouse.connect(found.settings) as connection:
-            for model in SUMS:
-                connection.execute(f"update intermediate.{model} set watch_seconds = watch_seconds + {MISTAKE}".encode())
+            for model, column in SUMS.items():
+                connection.execute(f"update intermediate.{model} set {column} = {column} + {MISTAKE}".encode())
         yield found
 
 
@@ -62,12 +69,15 @@ def _added(warm: Warm) -> set[str]:
     video = str(warm.fetch("select video_id from raw.watch_gains order by booked_as_of desc limit 1")[0]["video_id"])
     wheres = {
         "int_student_progress": f"student_id = '{student}'",
+        "int_student_courses": f"student_id = '{student}'",
         "int_video_progress": f"video_id = '{video}'",
         "int_watch_days": f"student_id = '{student}' and activity_on = '2025-06-10'",
         "int_video_days": f"video_id = '{video}' and activity_on = '2025-06-10'",
     }
-    found = {model: warm.fetch(f"select watch_seconds from intermediate.{model} where {where}") for model, where in wheres.items()}
-    return {model for model, rows in found.items() if rows and rows[0]["watch_seconds"] >= MISTAKE}
+    found = {
+        model: warm.fetch(f"select {SUMS[model]} as amount from intermediate.{model} where {where}") for model, where in wheres.items()
+    }
+    return {model for model, rows in found.items() if rows and rows[0]["amount"] >= MISTAKE}
 
 
 def test_a_plain_step_is_added(warm: Warm) -> None:
@@ -79,7 +89,7 @@ def test_a_plain_step_is_added(warm: Warm) -> None:
 
 def test_what_another_edge_touched_is_computed_anew(warm: Warm) -> None:
     _hour(warm, 2, (*FIRST, _watch(2), ChangeVideo(2, When(minutes=5), 0, 0, "Renamed", None, 100, True)))
-    assert _added(warm) == {"int_watch_days", "int_video_days"}
+    assert _added(warm) == {"int_student_courses", "int_watch_days", "int_video_days"}
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,6 @@ _GROWING_COURSE = (
 )
 """Not offered, so that nobody's stage depends on it."""
 _LAST = _watch(0, _ago(1), seconds=0, completion=100)
-_FINISH = (_watch(1, _NOW, student=1, completion=100), _watch(1, _NOW, student=1, video=1, completion=100))
 _FAILED = tuple(Attempt(0, _ago(3), 0, 0, 10, False) for _ in range(3))
 _FIVE = (Join(1, _NOW, 5, "Eve", None, None),)
 _SWITCH = (SwitchCourse(1, _NOW, 0, False),)

@@ -1,6 +1,19 @@
 {%- set no_course -%} '00000000-0000-0000-0000-000000000000'::uuid {%- endset -%}
 
-with places as (
+-- When the student first watched and first finished each video, by the ledger.
+with milestones as (
+    select
+        student_id,
+        video_id,
+        min(observed_at) filter (where is_first_view) as first_viewed_at,
+        min(observed_at) filter (where is_completed_now) as completed_at,
+        bool_or(is_opening) as is_opening
+    from {{ ref('stg_watch_gains') }}
+    where (is_first_view or is_completed_now) and observed_at <= {{ as_of() }} and {{ touched('student_id') }}
+    group by student_id, video_id
+),
+
+places as (
     select
         places.creator_id,
         places.student_id,
@@ -15,7 +28,7 @@ with places as (
         max(milestones.completed_at) as finished_at,
         bool_or(milestones.is_opening) as is_opening
     from {{ ref('int_watch_totals') }} as places
-    left join {{ ref('int_milestones') }} as milestones on places.student_id = milestones.student_id and places.video_id = milestones.video_id
+    left join milestones on places.student_id = milestones.student_id and places.video_id = milestones.video_id
     where
         (places.watch_seconds > 0 or places.completion_percentage > 0)
         and {{ touched('places.student_id') }}

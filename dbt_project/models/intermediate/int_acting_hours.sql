@@ -4,15 +4,6 @@ with zones as (
 
 hours as (
     select
-        gains.creator_id,
-        gains.student_id,
-        date_trunc('hour', gains.observed_at at time zone zones.timezone) as local_hour
-    from {{ ref('stg_watch_gains') }} as gains
-    inner join zones on gains.creator_id = zones.creator_id and gains.observed_at >= zones.valid_from and gains.observed_at < zones.valid_until
-    {{ touched_days('gains.student_id', 'gains.observed_at', '(gains.observed_at at time zone zones.timezone)::date') }}
-    where gains.observed_at <= {{ as_of() }}
-    union all
-    select
         students.creator_id,
         students.student_id,
         date_trunc('hour', attempts.completed_at at time zone zones.timezone) as local_hour
