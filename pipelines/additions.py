@@ -73,6 +73,7 @@ def take_keys(connection: psycopg.Connection, model: Model, run: Run) -> bool:
         unknown = "select {a_keys} from {added} as a where not exists (select from {table} as t where {same})"
         connection.execute(_filled("delete from {added} as a where ({a_keys}) in (" + unknown + ")", model))
     if not connection.execute(_filled("delete from pg_temp.keys as k using {added} as a where {is_key}", model)).rowcount:
+        clear(connection, [model])
         return False
     connection.execute("analyze pg_temp.keys")
     return True

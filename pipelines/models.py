@@ -29,7 +29,8 @@ class Model:
     in each column, so that a number never falls. `settles_by` is the column that holds the instant of the run that wrote a kept row: a run that comes again
     for that instant may take the row back. `saved_by` is the column by whose day the rows are saved to the ledger's bucket.
 
-    `adds`, `grows`, `shrinks`, `unites`, `follows`, `adds_rows` and `added_by` say how a change of progress is added to a row instead of computing it anew (see additions).
+    `adds`, `grows`, `shrinks`, `unites`, `follows`, `adds_rows` and `added_by` say how a change of progress is added to a row instead of computing it anew
+    (see additions).
     `is_daily`: nightly runs alone bring the table up to date, its touched keys wait for them.
     """
 

@@ -33,7 +33,8 @@ def _watch(run: int, *, seconds: int = 60, completion: int = 50, minutes: int = 
     return Watch(run, When(minutes=minutes), 1, 1, 0, 1, seconds, completion, False, max(seconds, 0), clock)
 
 
-FIRST = (_watch(1),)
+FIRST = (Watch(1, When(minutes=20), 1, 1, 1, 1, 0, 50, False, 60, MOVES), _watch(1))
+"""The first video is left alone from then on: so what the student does with the second does not move the one left alone for longest."""
 
 
 @pytest.fixture
