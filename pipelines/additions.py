@@ -48,6 +48,7 @@ def take_steps(connection: psycopg.Connection) -> None:
     """Make pg_temp.steps from this booking's changes: both versions of each progress row that went a plain step and counts, `sign` -1 for the old one;
     `is_milestone` says that the student began or finished the video with it."""
     connection.execute(_STEPS)
+    connection.execute("analyze pg_temp.steps")
 
 
 def fill(connection: psycopg.Connection, model: Model) -> None:

@@ -29,12 +29,13 @@ _WORK_MEM = "64MB"
 _AS_OF = "(select ops.as_of())"
 """What the macro as_of() compiles to. The instant takes its place: the planner knows then how many rows are older."""
 
+_BEFORE = ", ({t_names}, case when t.{first} is not null then 'old' end)"
+"""Rows as they were: only for models further down."""
 _CHANGED = """
 create temp table changed on commit drop as
 select v.* from pg_temp.fresh as n left join {table} as t on {same}
 cross join lateral (values
-    ({n_names}, case when t.{first} is null then 'insert' else 'update' end),
-    ({t_names}, case when t.{first} is not null then 'old' end)
+    ({n_names}, case when t.{first} is null then 'insert' else 'update' end){before}
 ) as v ({names}, op)
 where v.op is not null and (t.{first} is null or ({t_others}) is distinct from ({n_others}))
 """
@@ -121,10 +122,10 @@ def _bring_up(connection: psycopg.Connection, run: warehouse.Run, model: Model, 
     fresh_count = do("create temp table fresh on commit drop as select {typed} from ({query}) as model_rows")
     if is_added_to:
         fresh_count += additions.add(connection, model)
-    do("analyze pg_temp.fresh")
+    do("analyze pg_temp.fresh ({key})")
     if model.is_kept == "greatest":
         do("update pg_temp.fresh as n set {greatest} from {table} as t where {same}")
-    do(_CHANGED)
+    do(_CHANGED.replace("{before}", _BEFORE if followers else ""))
     removed = 0
     if model.settles_by or not (model.is_kept or (model.grain == model.touch_key and fresh_count == key_count)):
         do(

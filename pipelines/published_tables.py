@@ -128,7 +128,7 @@ def _create_table(connection: psycopg.Connection, mart: Mart, table: sql.Identif
         sql.SQL("{} {}").format(sql.Identifier(column.name), warehouse.trusted_sql(column.data_type)) for column in mart.columns
     )
     key = sql.SQL(", ").join(map(sql.Identifier, mart.primary_key))
-    connection.execute(sql.SQL("create table {} ({}, primary key ({}))").format(table, columns, key))
+    connection.execute(sql.SQL("create table {} ({}, primary key ({})) with (fillfactor = 80)").format(table, columns, key))
     if mart.primary_key[0] != "creator_id":
         connection.execute(sql.SQL("create index on {} (creator_id)").format(table))
     _bind(connection, table)

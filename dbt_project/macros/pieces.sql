@@ -63,7 +63,8 @@
     {%- if config.get('contract').enforced -%} {%- do get_assert_columns_equivalent(sql) -%} {%- endif -%}
     {%- if existing is not none -%} {%- do adapter.drop_relation(existing) -%} {%- endif -%}
     {%- call statement('create') -%}
-        create table {{ this }} ({{ contract_columns_sql() }});
+        -- With room for new versions of rows beside the old: most updates then leave the indexes alone.
+        create table {{ this }} ({{ contract_columns_sql() }}) with (fillfactor = 80);
     {%- endcall -%}
     {%- call statement('main') -%}
         insert into {{ this }} ({{ quoted(names) }}) select {{ quoted(names) }} from ({{ sql }}) as model_rows
