@@ -20,12 +20,16 @@ from pipelines.local.port import require_free
 from pipelines.local.process import await_server, explain, find_server, has_ended, start_server, stop_server
 from pipelines.local.superuser import Superuser
 
+_MB = 1024 * 1024
+_MEMORY_MB = psutil.virtual_memory().total // _MB
+
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "150",
-    "shared_buffers": "256MB",
-    "effective_cache_size": "1GB",
+    # A server of its own takes a quarter of the machine; this one shares it with everything else on a laptop.
+    "shared_buffers": f"{min(max(_MEMORY_MB // 16, 128), 1024)}MB",
+    "effective_cache_size": f"{_MEMORY_MB // 4}MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     "max_wal_size": "2GB",
