@@ -129,7 +129,7 @@ def _create_table(connection: psycopg.Connection, mart: Mart, table: sql.Identif
     )
     key = sql.SQL(", ").join(map(sql.Identifier, mart.primary_key))
     connection.execute(sql.SQL("create table {} ({}, primary key ({})) with (fillfactor = 80)").format(table, columns, key))
-    if mart.primary_key[0] != "creator_id":
+    if not any(index.startswith("creator_id") for index in (mart.primary_key[0], *mart.indexes)):
         connection.execute(sql.SQL("create index on {} (creator_id)").format(table))
     _bind(connection, table)
 
