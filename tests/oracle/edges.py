@@ -176,6 +176,8 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("int_acting_hours", "students"): (Attempt(0, _ago(5), 0, 0, 50, False), *_STUDENT_ALONE),
     ("int_acting_hours", "chat_sessions"): (Say(0, _ago(5), 0, 0, "user", _QUESTION, None), Remove(3, _NOW, "chat_sessions", 0)),
     ("int_acting_hours", "chat_messages"): _ASK,
+    ("int_acting_hours", "quizzes"): (Attempt(0, _ago(5), 0, 0, 50, False), Remove(3, _NOW, "quizzes", 0, cascades=False)),
+    ("int_acting_hours", "projects"): (Submit(0, _ago(5), 0, 0, "submitted", _ago(5)), Remove(3, _NOW, "projects", 0, cascades=False)),
     ("int_acting_hours", "project_submissions"): (Submit(1, _NOW, 1, 0, "submitted", _NOW),),
     ("int_hour_days", "int_acting_hours"): _TRY,
     ("int_hour_days", "int_watch_days"): (_watch(1, _NOW, student=1, seconds=0, completion=0),),

@@ -8,7 +8,8 @@ hours as (
         students.student_id,
         date_trunc('hour', attempts.completed_at at time zone zones.timezone) as local_hour
     from {{ ref('stg_quiz_attempts') }} as attempts
-    inner join {{ ref('stg_students') }} as students on attempts.student_id = students.student_id
+    inner join {{ ref('stg_quizzes') }} as quizzes on attempts.quiz_id = quizzes.quiz_id
+    inner join {{ ref('stg_students') }} as students on attempts.student_id = students.student_id and quizzes.creator_id = students.creator_id
     inner join zones
         on students.creator_id = zones.creator_id and attempts.completed_at >= zones.valid_from and attempts.completed_at < zones.valid_until
     {{ touched_days('attempts.student_id', 'attempts.completed_at', '(attempts.completed_at at time zone zones.timezone)::date') }}
@@ -30,7 +31,8 @@ hours as (
         students.student_id,
         date_trunc('hour', submissions.submitted_at at time zone zones.timezone) as local_hour
     from {{ ref('stg_project_submissions') }} as submissions
-    inner join {{ ref('stg_students') }} as students on submissions.student_id = students.student_id
+    inner join {{ ref('stg_projects') }} as projects on submissions.project_id = projects.project_id
+    inner join {{ ref('stg_students') }} as students on submissions.student_id = students.student_id and projects.creator_id = students.creator_id
     inner join zones
         on students.creator_id = zones.creator_id and submissions.submitted_at >= zones.valid_from and submissions.submitted_at < zones.valid_until
     {{ touched_days('submissions.student_id', 'submissions.submitted_at', '(submissions.submitted_at at time zone zones.timezone)::date') }}
