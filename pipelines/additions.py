@@ -1,6 +1,6 @@
 """Sums that an hour adds to: what the booked changes of progress add to the rows of a model, kept in `ops.added_<model>` until the model is built.
 
-Belongs here: which changes can be added, the tables of what they add, adding it to the rows of a build. Does not: computing a row anew (pieces).
+Belongs here: which changes can be added, the tables of what they add, the rows that adding gives. Does not: computing a row anew (pieces).
 
 A sum over all viewers of a video need not be taken again because ten of them went on. A model that says `adds` (columns that are sums or counts by bucket),
 `grows` and `shrinks` (columns that hold the greatest and the least), `unites` (sets as bits of a number), `follows` (columns that come from where another
@@ -80,14 +80,15 @@ def take_keys(connection: psycopg.Connection, model: Model, run: Run) -> bool:
     return True
 
 
-def add(connection: psycopg.Connection, model: Model) -> int:
-    """Put all rows of the keys that are added to into pg_temp.fresh, and forget the additions; the number of rows."""
-    rows = "(select t.* from {table} as t where ({t_keys}) in (select {a_keys} from {added} as a))"
-    count = connection.execute(
-        _filled("insert into pg_temp.fresh ({names}) select {sums} from " + rows + " as t full join {added} as a on {same}", model)
-    ).rowcount
-    clear(connection, [model])
-    return count
+def keys(model: Model) -> sql.Composable:
+    """A query of the touch keys that are added to."""
+    return _filled("select {a_keys} from {added} as a", model)
+
+
+def rows(model: Model) -> sql.Composable:
+    """A query of all rows of these keys, with what is added to them."""
+    stored = "(select t.* from {table} as t where ({t_keys}) in (select {a_keys} from {added} as a))"
+    return _filled("select {sums} from " + stored + " as t full join {added} as a on {same}", model)
 
 
 def _filled(statement: str, model: Model, **more: sql.Composable) -> sql.Composed:
@@ -108,7 +109,6 @@ def _filled(statement: str, model: Model, **more: sql.Composable) -> sql.Compose
         untouched=sql.SQL("not exists (select from ops.touched as k where k.table_name = {} and {})").format(
             model.name, sql.SQL(" and ").join(touched)
         ),
-        names=sql.SQL(", ").join(map(sql.Identifier, model.columns)),
         sums=sql.SQL(", ").join(_sum(model, name) for name in model.columns),
         **more,
     )

@@ -29,15 +29,15 @@ _WORK_MEM = "64MB"
 _AS_OF = "(select ops.as_of())"
 """What the macro as_of() compiles to. The instant takes its place: the planner knows then how many rows are older."""
 
-_BEFORE = ", ({t_names}, case when t.{first} is not null then 'old' end)"
-"""Rows as they were: only for models further down."""
 _CHANGED = """
 create temp table changed on commit drop as
-select v.* from pg_temp.fresh as n left join {table} as t on {same}
+with fresh as ({fresh}), stored as (select t.* from {table} as t where {touched})
+select v.* from fresh as n full join stored as t on {same}
 cross join lateral (values
-    ({n_names}, case when t.{first} is null then 'insert' else 'update' end){before}
+    ({n_values}, case when n.{first} is null then null when t.{first} is null then 'insert' else 'update' end),
+    ({t_names}, case when t.{first} is null then null when n.{first} is null then {gone} else {before} end)
 ) as v ({names}, op)
-where v.op is not null and (t.{first} is null or ({t_others}) is distinct from ({n_others}))
+where v.op is not null and (n.{first} is null or t.{first} is null or ({t_others}) is distinct from ({n_others}))
 """
 
 
@@ -113,26 +113,17 @@ def _bring_up(connection: psycopg.Connection, run: warehouse.Run, model: Model, 
     followers = [follower for follower in followers if model.name in follower.touched_by]
     if not key_count:
         return 0
-    parts = _parts(model, query.replace(_AS_OF, f"timestamptz '{run.as_of.isoformat()}'"))
+    is_added_to = additions.take_keys(connection, model, run)
+    query = query.replace(_AS_OF, f"timestamptz '{run.as_of.isoformat()}'")
+    parts = _parts(model, query, is_added_to=is_added_to, is_followed=bool(followers))
 
     def do(statement: str) -> int:
         return connection.execute(warehouse.trusted_sql(statement).format(**parts)).rowcount
 
-    is_added_to = additions.take_keys(connection, model, run)
-    fresh_count = do("create temp table fresh on commit drop as select {typed} from ({query}) as model_rows")
+    do(_CHANGED)
     if is_added_to:
-        fresh_count += additions.add(connection, model)
-    do("analyze pg_temp.fresh ({key})")
-    if model.is_kept == "greatest":
-        do("update pg_temp.fresh as n set {greatest} from {table} as t where {same}")
-    do(_CHANGED.replace("{before}", _BEFORE if followers else ""))
-    removed = 0
-    if model.settles_by or not (model.is_kept or (model.grain == model.touch_key and fresh_count == key_count)):
-        do(
-            "insert into pg_temp.changed select {t_names}, 'delete' from {table} as t where {touched} and {settles}"
-            " and not exists (select from pg_temp.fresh as n where {same})"
-        )
-        removed = do("delete from {table} as t using pg_temp.changed as n where n.op = 'delete' and {same}")
+        additions.clear(connection, [model])
+    removed = do("delete from {table} as t using pg_temp.changed as n where n.op = 'delete' and {same}")
     if model.saved_by:
         do("insert into ops.unsaved_days select distinct {name}, {saved_on} from pg_temp.changed on conflict do nothing")
     touching.follow_model(connection, model.name, followers)
@@ -142,33 +133,43 @@ def _bring_up(connection: psycopg.Connection, run: warehouse.Run, model: Model, 
     return written + removed
 
 
-def _parts(model: Model, query: str) -> dict[str, sql.Composable]:
+def _parts(model: Model, query: str, *, is_added_to: bool, is_followed: bool) -> dict[str, sql.Composable]:
     others = [name for name in model.columns if name not in model.grain] or list(model.grain)
+    kept = "greatest(n.{0}, t.{0})" if model.is_kept == "greatest" else "n.{0}"
 
     def listed(pattern: str, names: Sequence[str]) -> sql.Composable:
         return sql.SQL(", ").join(warehouse.trusted_sql(pattern).format(sql.Identifier(name)) for name in names)
 
+    typed = sql.SQL(", ").join(
+        sql.SQL("{0}::{1} as {0}").format(sql.Identifier(name), warehouse.trusted_sql(kind)) for name, kind in model.columns.items()
+    )
+    fresh = sql.SQL("select {} from ({}) as model_rows").format(typed, warehouse.trusted_sql(query))
     return {
         "table": sql.Identifier(model.schema, model.name),
         "name": sql.Literal(model.name),
         "saved_on": _saved_on(model),
-        "query": warehouse.trusted_sql(query),
-        "typed": sql.SQL(", ").join(
-            sql.SQL("{0}::{1} as {0}").format(sql.Identifier(name), warehouse.trusted_sql(kind)) for name, kind in model.columns.items()
-        ),
+        "fresh": sql.SQL("{} union all {}").format(fresh, additions.rows(model)) if is_added_to else fresh,
         "names": listed("{}", list(model.columns)),
-        "n_names": listed("n.{}", list(model.columns)),
+        "n_values": listed(kept, list(model.columns)),
         "t_names": listed("t.{}", list(model.columns)),
-        "n_others": listed("n.{}", others),
+        "n_others": listed(kept, others),
         "t_others": listed("t.{}", others),
-        "greatest": listed("{0} = greatest(n.{0}, t.{0})", others),
         "sets": listed("{0} = excluded.{0}", others),
         "key": listed("{}", model.grain),
         "first": sql.Identifier(model.grain[0]),
         "same": sql.SQL(" and ").join(sql.SQL("t.{0} = n.{0}").format(sql.Identifier(name)) for name in model.grain),
-        "touched": _touched(model),
-        "settles": sql.SQL("t.{} = ops.as_of()").format(sql.Identifier(model.settles_by)) if model.settles_by else sql.SQL("true"),
+        "touched": _touched(model, additions.keys(model) if is_added_to else None),
+        "gone": _gone(model),
+        # Rows as they were are for models further down.
+        "before": sql.SQL("'old'" if is_followed else "null"),
     }
+
+
+def _gone(model: Model) -> sql.Composable:
+    """What becomes of a stored row that is not among the fresh ones: primary data stays, but for what the same run wrote."""
+    if model.settles_by:
+        return sql.SQL("case when t.{} = ops.as_of() then 'delete' end").format(sql.Identifier(model.settles_by))
+    return sql.SQL("null" if model.is_kept else "'delete'")
 
 
 def _saved_on(model: Model) -> sql.Composable:
@@ -190,9 +191,9 @@ def _take_keys(connection: psycopg.Connection, model: Model) -> int:
     return count
 
 
-def _touched(model: Model) -> sql.Composable:
-    """Whether a row of the model's table (alias `t`) has a touched key."""
+def _touched(model: Model, added: sql.Composable | None) -> sql.Composable:
+    """Whether a row of the model's table (alias `t`) has a touched key, one that is added to (`added` gives them) included."""
     names = sql.SQL(", ").join(sql.Identifier("t", name) for name in model.touch_key)
-    return sql.SQL("({}) in (select {} from pg_temp.keys)").format(
-        names, sql.SQL("key_id, {}").format(sql.Identifier(model.key_part)) if model.key_part else sql.SQL("key_id")
-    )
+    places = sql.SQL(", ").join(map(sql.Identifier, ["key_id", model.key_part] if model.key_part else ["key_id"]))
+    keys = sql.SQL("select {} from pg_temp.keys").format(places)
+    return sql.SQL("({}) in ({})").format(names, sql.SQL("{} union all {}").format(keys, added) if added else keys)
