@@ -10,3 +10,9 @@ update app.students
 set created_at = created_at - interval '1 day', updated_at = %(now)s at time zone 'UTC'
 where created_at > (%(since)s::timestamptz - interval '7 days') at time zone 'UTC'
     and created_at <= (%(until)s::timestamptz - interval '7 days') at time zone 'UTC';
+-- A video left unfinished makes its student stalled after 7 days.
+update app.video_progress
+set updated_at = %(now)s at time zone 'UTC'
+where not completed and completion_percentage between 5 and 90
+    and updated_at > (%(since)s::timestamptz - interval '7 days') at time zone 'UTC'
+    and updated_at <= (%(until)s::timestamptz - interval '7 days') at time zone 'UTC';
