@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, AwareDatetime, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.problem import UsageProblem
@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     aws_access_key_id: str | None = Field(None, description="S3 access key.")
     aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
     aws_session_token: SecretStr | None = Field(None, description="Session token that belongs to temporary S3 keys.")
+    s3_credentials_expire_at: AwareDatetime | None = Field(
+        None, description="When temporary S3 keys end; links that would outlive them are refused. Unset with a session token: links over 1 hour are."
+    )
     aws_region: str = Field(
         "us-east-1",
         validation_alias=AliasChoices("aws_region", "aws_default_region"),

@@ -1,6 +1,7 @@
 """The object store: put, head, sign, and the rule of the object keys.
 
-Belongs here: everything said to S3, and its errors in words. Does not: what is in an object, or who may have a link (render, links).
+Belongs here: everything said to S3, and its errors in words. Does not: what is in an object, who may have a link (render, links), whether a link
+would live as long as it says (signing). Over 200 lines: one short method per thing that is said to S3.
 """
 
 import re
@@ -16,6 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipelines import signing
 from pipelines.problem import Problem, UsageProblem
 from pipelines.settings import Settings
 
@@ -27,6 +29,9 @@ RENEWED_AFTER = timedelta(days=20)
 
 LONGEST_LINK = timedelta(days=7)
 """The signature protocol (SigV4) ends a link after seven days at the latest."""
+
+CLOCK_TRUSTED_FOR = timedelta(minutes=5)
+"""So long a look at the store's clock counts."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class Store:
     def __init__(self, settings: Settings, *, is_ledger: bool = False) -> None:
         self.bucket, self._setting = (settings.ledger_bucket, "LEDGER_BUCKET") if is_ledger else (settings.s3_bucket, "S3_BUCKET")
         self._place = settings.s3_endpoint_url or f"AWS ({settings.aws_region})"
+        self._expire_at, self._has_session_token = settings.s3_credentials_expire_at, settings.aws_session_token is not None
+        self._clock_known_at: datetime | None = None
         self._client: Any = boto3.client(
             "s3",
             endpoint_url=settings.s3_endpoint_url,
@@ -148,23 +155,40 @@ class Store:
             return None
 
     def sign(self, key: str, lifetime: timedelta) -> Link:
-        """A link to `key` that ends after `lifetime`: one second to seven days."""
+        """A link to `key` that ends after `lifetime`: one second to seven days. Refused when it might end before (see signing)."""
         if not timedelta(seconds=1) <= lifetime <= LONGEST_LINK:
             raise UsageProblem(f"a link lives from 1 second to {LONGEST_LINK.days} days, not {lifetime}.")
+        signing.require_life(lifetime, datetime.now(UTC), expire_at=self._expire_at, has_session_token=self._has_session_token)
+        self._require_clock()
         url = self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=int(lifetime.total_seconds())
         )
         return Link(url, datetime.now(UTC).replace(microsecond=0) + lifetime)
 
+    def _require_clock(self) -> None:
+        """A `Problem` unless the store's clock is ours; looked at again after a while."""
+        sent_at = datetime.now(UTC)
+        if self._clock_known_at is not None and timedelta(0) <= sent_at - self._clock_known_at < CLOCK_TRUSTED_FOR:
+            return
+        with self._plain_errors("ask the time"):
+            headers = self._client.head_bucket(Bucket=self.bucket)["ResponseMetadata"]["HTTPHeaders"]
+        if trouble := signing.clock_trouble(headers, sent_at, datetime.now(UTC)):
+            raise Problem(f"no link (bucket {self.bucket} at {self._place}): {trouble}.")
+        self._clock_known_at = sent_at
+
     @contextmanager
     def _plain_errors(self, doing: str, passing: str | None = None) -> Iterator[None]:
+        sent_at = datetime.now(UTC)
         try:
             yield
         except ClientError as error:
-            code, status = error.response["Error"].get("Code", "?"), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            answer = error.response.get("ResponseMetadata", {})
+            code, status = error.response["Error"].get("Code", "?"), answer.get("HTTPStatusCode", 0)
             if passing is not None and passing in {str(status), code}:
                 raise
-            raise Problem(f"cannot {doing} (bucket {self.bucket} at {self._place}): {_advice(code, status, self._setting)}") from None
+            trouble = signing.clock_trouble(answer.get("HTTPHeaders", {}), sent_at, datetime.now(UTC)) if status == 403 else None
+            advice = f"access is refused, and {trouble}." if trouble else _advice(code, status, self._setting)
+            raise Problem(f"cannot {doing} (bucket {self.bucket} at {self._place}): {advice}") from None
         except BotoCoreError as error:
             raise Problem(
                 f"cannot {doing}: no S3 server answers at {self._place} ({type(error).__name__}); check S3_ENDPOINT_URL and the AWS keys."
