@@ -13,7 +13,7 @@ import dagster as dg
 
 from pipelines import booking, ingest, publish
 from pipelines.catalog import Catalog, Mart, SourceTable, code_version
-from pipelines.runs import ACCEPT_DELETIONS_TAG, NIGHTLY_JOB, enter_run, plain_failures
+from pipelines.runs import ACCEPT_DELETIONS_TAG, ACCEPT_LOSSES_TAG, NIGHTLY_JOB, enter_run, plain_failures
 from pipelines.settings import Settings
 
 _LEDGER_SOURCES = {
@@ -141,7 +141,12 @@ def _publish_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
             run = enter_run(context)
             began = time.monotonic()
             is_nightly = context.job_name == NIGHTLY_JOB
-            tables = publish.publish(settings, catalog.marts.values(), run, code_version(), is_nightly=is_nightly, say=context.log.info)
+            accepts = not {ACCEPT_LOSSES_TAG, ACCEPT_DELETIONS_TAG}.isdisjoint(
+                context.run.tags
+            )  # who follows deletions wants their rows to go
+            tables = publish.publish(
+                settings, catalog.marts.values(), run, code_version(), is_nightly=is_nightly, accepts_losses=accepts, say=context.log.info
+            )
             context.resources.run_guard.leave()
         for table in tables:
             metadata = numbers(

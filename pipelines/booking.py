@@ -1,7 +1,7 @@
-"""`incoming` to `raw`: the tables of both, and the booking transaction.
+"""`incoming` to `raw`: the booking transaction.
 
-Belongs here: everything between the snapshot and the mirror, watermarks included. Does not: reading the source (ingest), rows set aside (quarantine), the
-ledger's arithmetic (ledger), what the changes touch (touching).
+Belongs here: everything between the snapshot and the mirror, watermarks included. Does not: the tables of both (mirror_tables), reading the source
+(ingest), rows set aside (quarantine), the ledger's arithmetic (ledger), what the changes touch (touching).
 """
 
 from collections.abc import Callable, Mapping
@@ -29,56 +29,8 @@ class TableBooked:
     gone_count: int
 
 
-def make_tables(target: psycopg.Connection, tables: list[SourceTable]) -> None:
-    """`incoming` and `raw` tables from the contract; columns and indexes that the contract gained are added.
-
-    What is there is left alone: DDL that changes nothing would still wait for whoever reads or vacuums the table.
-    """
-    there = _relations_and_columns(target)
-    for table in tables:
-        columns = {name: warehouse.trusted_sql(kind) for name, kind in table.columns.items()}
-        defined = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), kind) for name, kind in columns.items())
-        keys = sql.SQL(", ").join(map(sql.Identifier, table.key))
-        for schema, key in (("incoming", sql.SQL("")), ("raw", sql.SQL(", primary key ({})").format(keys))):
-            relation = sql.Identifier(schema, table.name)
-            if f"{schema}.{table.name}" not in there:
-                target.execute(
-                    sql.SQL("create {} table {} ({}{})").format(sql.SQL("unlogged" if schema == "incoming" else ""), relation, defined, key)
-                )
-                continue
-            for name, kind in columns.items():
-                if f"{schema}.{table.name}.{name}" not in there:
-                    target.execute(sql.SQL("alter table {} add column {} {}").format(relation, sql.Identifier(name), kind))
-        for column in table.happens_at:
-            name = f"{table.name}_{column}_instant"
-            if not table.columns[column].endswith("with time zone") and f"raw.{name}" not in there:
-                # Models compare the instant; without statistics of it the planner guesses that a third of the rows is older.
-                target.execute(
-                    sql.SQL("create statistics if not exists {} on ({} at time zone 'UTC') from {}").format(
-                        sql.Identifier("raw", name), sql.Identifier(column), sql.Identifier("raw", table.name)
-                    )
-                )
-        for columns in (*table.indexes, *((column,) for column in table.happens_at)):
-            name = "_".join((table.name, *columns))
-            if f"raw.{name}" not in there:
-                index, relation = sql.Identifier(name), sql.Identifier("raw", table.name)
-                listed = sql.SQL(", ").join(map(sql.Identifier, columns))
-                target.execute(sql.SQL("create index if not exists {} on {} ({})").format(index, relation, listed))
-    wanted = {f"raw.{ledger.TABLE}.{column}" for column in ledger.COLUMNS} | {f"raw.{ledger.TABLE}_observed"}
-    if any(table.name == ledger.TABLE for table in tables) and not wanted <= there:
-        ledger.prepare(target)
-
-
-def _relations_and_columns(target: psycopg.Connection) -> set[str]:
-    """`schema.relation` (indexes and statistics too) and `schema.relation.column` of what is there in `incoming` and `raw`."""
-    rows = target.execute(
-        """select c.relnamespace::regnamespace || '.' || c.relname || coalesce('.' || a.attname, '')
-           from pg_class c left join lateral (
-               select attname from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped union all select null) a on true
-           where c.relnamespace in ('incoming'::regnamespace, 'raw'::regnamespace)
-           union all select 'raw.' || stxname from pg_statistic_ext where stxnamespace = 'raw'::regnamespace"""
-    )
-    return {row[0] for row in rows}
+_WORTH_ANALYZING = 1000
+"""Changed rows below which no plan depends on what the planner knows."""
 
 
 def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Say) -> list[TableBooked]:
@@ -99,6 +51,7 @@ def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Say) 
         deletions.drop_erased(connection, catalog.sources, run.as_of)
         gone = deletions.apply(connection, catalog, run.as_of, is_tracked=is_tracked, say=say)
         booked = _book_tables(connection, tables, run, snapshot[0], gone, is_tracked=is_tracked)
+        _analyze_grown(connection, booked)
         if is_tracked and since is not None:
             count = touching.touch(connection, tables, pieces, since, run.as_of)
             say(f"touched {count:,} keys")
@@ -177,6 +130,16 @@ def _merge(
         " insert into {changed} ({names}, op) select * from written"
     )
     return connection.execute(sql.SQL(keep_new).format(**parts)).rowcount
+
+
+def _analyze_grown(connection: psycopg.Connection, booked: list[TableBooked]) -> None:
+    """Tell the planner of tables that are new or grew by much: the models that read them come before autovacuum would."""
+    for table in booked:
+        names = [table.table, "watch_gains"] if table.table == ledger.TABLE else [table.table]
+        for name in names:
+            row = connection.execute("select reltuples from pg_class where oid = to_regclass(%s)", (f"raw.{name}",)).fetchone()
+            if row and table.changed_count >= _WORTH_ANALYZING and table.changed_count * 5 >= row[0]:
+                connection.execute(sql.SQL("analyze {}").format(sql.Identifier("raw", name)))
 
 
 def _move_watermark(connection: psycopg.Connection, table: SourceTable, run: warehouse.Run, snapshot_at: datetime) -> int:

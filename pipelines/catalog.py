@@ -30,13 +30,18 @@ _FINGERPRINT_PATH = TARGET_DIR / "fingerprint"
 
 @dataclass(frozen=True)
 class MartColumn:
-    """A contract column: Postgres type, sentence, label for people, unit (`rate` 0-1, `change`, `seconds`, `points`, `count`, or None)."""
+    """A contract column: Postgres type, sentence, label for people, unit (`rate` 0-1, `change`, `seconds`, `points`, `count`, or None).
+
+    `personal` says what of a person it holds (`name`, `email`, `text`), if it does; `is_required` that it is never null.
+    """
 
     name: str
     data_type: str
     description: str
     label: str
     unit: str | None
+    personal: str | None = None
+    is_required: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Mart:
 
     `touch_key` are the columns by which it is computed and published piece by piece. `indexes` (SQL, each the inside of the parentheses) are those that
     readers of the published table need beside its key. `restated_by` is the column of a day whose numbers, once it is over, are noted when they change.
+    `max_loss_rate` is the share of its rows that one publish may take away, where that is more than the settings allow.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Mart:
     touch_key: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
     restated_by: str | None = None
+    max_loss_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -143,11 +150,16 @@ def load_catalog(manifest: Mapping[str, Any] | None = None) -> Catalog:
     return Catalog(sources, marts, reports, load_models(manifest), load_gate_tests(manifest), ledger)
 
 
-def _mart(node: Mapping[str, Any]) -> Mart:
-    columns = tuple(
-        MartColumn(c["name"], c["data_type"], c["description"], c["config"]["meta"]["label"], c["config"]["meta"].get("unit"))
-        for c in node["columns"].values()
+def _column(column: Mapping[str, Any]) -> MartColumn:
+    meta = column["config"]["meta"]
+    is_required = any(constraint["type"] == "not_null" for constraint in column["constraints"])
+    return MartColumn(
+        column["name"], column["data_type"], column["description"], meta["label"], meta.get("unit"), meta.get("personal"), is_required
     )
+
+
+def _mart(node: Mapping[str, Any]) -> Mart:
+    columns = tuple(map(_column, node["columns"].values()))
     meta = node["config"]["meta"]
     return Mart(
         node["name"],
@@ -159,6 +171,7 @@ def _mart(node: Mapping[str, Any]) -> Mart:
         tuple(meta["touch_key"]),
         tuple(meta.get("reader_indexes", ())),
         meta.get("restated_by"),
+        meta.get("max_loss_rate"),
     )
 
 

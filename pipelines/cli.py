@@ -8,7 +8,7 @@ import gc
 import getpass
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,12 +109,33 @@ def status() -> None:
 
 
 @cli.command("init-db")
-def init_db() -> None:
+@click.option("--rebind", is_flag=True, help="Make the row security of all published tables anew, where somebody changed it.")
+def init_db(rebind: bool) -> None:
     """Make the roles, schemas and ops tables that are missing. Run it once per database; again does no harm."""
-    from pipelines import console, instance
+    from pipelines import console, instance, published_tables
+    from pipelines.catalog import load_catalog
 
-    instance.prepare(_prepared())
+    settings = _prepared()
+    instance.prepare(settings)
     console.say("roles, schemas and ops tables are there")
+    if rebind:
+        console.say(f"row security made anew on {published_tables.rebind(settings, load_catalog().marts.values())} tables")
+
+
+@cli.command()
+@click.option("--apply", "is_applied", is_flag=True, help="Make the changes. Readers of those columns must be ready for it.")
+def migrate(is_applied: bool) -> None:
+    """Show changes of contracts that would break readers of `analytics` (columns dropped or retyped), and what uses the columns.
+
+    Runs refuse to publish while there are any. With --apply they are made, and the next run publishes the new values.
+    """
+    from pipelines import console, migration
+    from pipelines.catalog import load_catalog
+
+    changes = migration.migrate(_prepared(), load_catalog().marts.values(), is_applied=is_applied)
+    rows = [(change.table, change.column, change.found, change.wanted or "(none)", ", ".join(change.views)) for change in changes]
+    console.show_table(["table", "column", "published as", "contract", "used by"], rows)
+    console.say(f"{len(changes)} columns {'changed' if is_applied else 'to change'}")
 
 
 @cli.command()
@@ -207,7 +228,8 @@ def tick(hours: int) -> None:
     is_flag=True,
     help="daily only: follow the source even where more than 1% (and 20) of its students, half of another table or all of one are gone.",
 )
-def run(job: str, as_of: datetime | None, creators: tuple[str, ...], accept_deletions: bool) -> None:
+@click.option("--accept-losses", is_flag=True, help="Publish tables that lose more than 20% (MAX_LOSS_RATE), and 20, of their rows.")
+def run(job: str, as_of: datetime | None, creators: tuple[str, ...], accept_deletions: bool, accept_losses: bool) -> None:
     """Run a job here and now, as its schedule would; it shows in the Dagster UI as well.
 
     `daily` follows deletions: students whom the source has no longer leave all tables, and are erased by the next day's run unless they are back.
@@ -218,7 +240,10 @@ def run(job: str, as_of: datetime | None, creators: tuple[str, ...], accept_dele
         raise UsageProblem("--accept-deletions belongs to `run daily`; the hourly job does not look for deletions.")
     settings = _prepared()
     ids = _creator_ids(settings, creators)
-    _run_jobs(settings, [job], as_of, ids, accepts_deletions=accept_deletions)
+    from pipelines.runs import ACCEPT_DELETIONS_TAG, ACCEPT_LOSSES_TAG
+
+    wanted = {ACCEPT_DELETIONS_TAG: accept_deletions, ACCEPT_LOSSES_TAG: accept_losses}
+    _run_jobs(settings, [job], as_of, ids, accepts=[tag for tag, is_wanted in wanted.items() if is_wanted])
 
 
 def _creator_ids(settings: Settings, creators: tuple[str, ...]) -> list[str]:
@@ -231,7 +256,7 @@ def _creator_ids(settings: Settings, creators: tuple[str, ...]) -> list[str]:
     return [links.find_creator(names, wanted) for wanted in creators]
 
 
-def _run_jobs(settings: Settings, jobs: list[str], as_of: datetime | None, creators: list[str], *, accepts_deletions: bool = False) -> None:
+def _run_jobs(settings: Settings, jobs: list[str], as_of: datetime | None, creators: list[str], *, accepts: Sequence[str] = ()) -> None:
     from pipelines import console
 
     with console.PROGRESS.status("starting (Dagster and dbt take a few seconds to load) …"):
@@ -240,7 +265,7 @@ def _run_jobs(settings: Settings, jobs: list[str], as_of: datetime | None, creat
         runner = Runner(settings)
     for job in jobs:
         with console.RunDisplay(job).shown() as display:
-            runner.run(job, as_of=as_of, creators=creators, accepts_deletions=accepts_deletions, write=display.write)
+            runner.run(job, as_of=as_of, creators=creators, accepts=accepts, write=display.write)
 
 
 @cli.command()
@@ -264,6 +289,30 @@ def link(creator: str, reports: tuple[str, ...], formats: tuple[str, ...], lifet
         formats=formats,
     )
     console.show_links(found)
+
+
+@cli.command("reader-token")
+@click.argument("creator")
+@click.option("--for", "lifetime", type=DURATION, default="1h", show_default=True, help="How long it reads: 15m, 1h, 7d at most.")
+def reader_token(creator: str, lifetime: timedelta) -> None:
+    """A token with which the platform's app reads CREATOR's rows of `analytics` (an id or a name), until it ends.
+
+    The app connects as a role that is granted `creator_reader`, and in each transaction binds the token before it asks:
+
+    \b
+      begin;
+      select set_config('ops.token', $1, true);
+      select * from analytics.overview('<creator id>');
+      commit;
+
+    Without a valid token nobody reads a row. The token is printed once and stored nowhere.
+    """
+    from pipelines import console, reader_tokens, warehouse
+
+    with warehouse.connect(_prepared(), autocommit=True) as connection:
+        token = reader_tokens.mint(connection, reader_tokens.find_creator(connection, creator), lifetime, f"cli:{getpass.getuser()}")
+    console.say(f"reads the rows of creator {token.creator_id} until {token.expires_at:%Y-%m-%d %H:%M} UTC")
+    console.OUT.print(token.token, soft_wrap=True)
 
 
 @cli.command()

@@ -13,7 +13,7 @@ from datetime import date
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 
-from pipelines import export_log, frames, warehouse
+from pipelines import export_log, frames, ownership, warehouse
 from pipelines.catalog import Catalog, Report
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -64,6 +64,8 @@ class Worker:
         self._log = warehouse.connect(settings, autocommit=True)
         self._log.execute("set role publisher")
         self._hold = warehouse.connect(settings)
+        self._owners = warehouse.connect(settings, autocommit=True)
+        self._kept = {model.name for model in catalog.models.values() if model.is_kept}
         self._reader = adbc.connect(address)
         self._fingerprint = frames.renderer_fingerprint()
         export_log.hold_rendering(self._log, order.run_id)
@@ -72,6 +74,7 @@ class Worker:
         """Close all connections."""
         self._reader.close()
         self._hold.close()
+        self._owners.close()
         self._log.close()
 
     def render_shard(self, creators: Sequence[str]) -> Tally:
@@ -87,6 +90,7 @@ class Worker:
         try:
             generation = self._hold_generation(creator_id)
             bundle = frames.read_bundle(self._reader, self._catalog, creator_id)
+            ownership.require(self._owners, creator_id, bundle.frames.values(), self._kept)
             latest = export_log.latest_files(self._log, creator_id)
             for name in self._order.reports:
                 report = self._catalog.reports[name]

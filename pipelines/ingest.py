@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from pipelines import booking, deletions, key_comparison, quarantine, warehouse
+from pipelines import deletions, key_comparison, mirror_tables, quarantine, warehouse
 from pipelines.catalog import SourceTable
 from pipelines.erasure import STUDENTS
 from pipelines.problem import Problem
@@ -55,7 +55,7 @@ def read_source(
     """
     named = {table.name: table for table in tables}
     with warehouse.connect(settings) as target:
-        booking.make_tables(target, list(named.values()))
+        mirror_tables.make(target, list(named.values()))
         target.commit()
         target.execute("set transaction isolation level repeatable read")
         with _open_source(settings, target) as source:

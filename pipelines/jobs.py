@@ -14,7 +14,7 @@ import dagster as dg
 from pipelines import instance
 from pipelines.definitions import build
 from pipelines.problem import Problem
-from pipelines.runs import ACCEPT_DELETIONS_TAG, AS_OF_TAG, REQUESTED_BY_TAG, listen
+from pipelines.runs import AS_OF_TAG, REQUESTED_BY_TAG, listen
 from pipelines.settings import Settings
 from pipelines.warehouse import current_hour
 
@@ -43,15 +43,17 @@ class Runner:
         *,
         as_of: datetime | None = None,
         creators: Sequence[str] = (),
-        accepts_deletions: bool = False,
+        accepts: Sequence[str] = (),
         write: Write,
     ) -> Finished:
-        """Run `hourly` or `daily` to its end, for `as_of` or the last full hour. A failed run is a `Problem` with the first cause."""
+        """Run `hourly` or `daily` to its end, for `as_of` or the last full hour. A failed run is a `Problem` with the first cause.
+
+        `accepts` are tags of guards that are not to stop it (runs.ACCEPT_…_TAG).
+        """
         tags = {REQUESTED_BY_TAG: f"cli:{getpass.getuser()}"}
         if as_of is not None:
             tags[AS_OF_TAG] = as_of.isoformat()
-        if accepts_deletions:
-            tags[ACCEPT_DELETIONS_TAG] = "yes"
+        tags |= dict.fromkeys(accepts, "yes")
         edition = (as_of or current_hour()).date()
         if edition < self._settings.first_day:
             raise Problem(f"{edition} lies before the first day of the daily reports; set FIRST_DAY to it or earlier.")

@@ -35,6 +35,11 @@ class FileLink:
 
 def find_creator(creators: dict[str, str], wanted: str) -> str:
     """The id of the entitled creator called `wanted` (an id, or a name in any case); a `UsageProblem` when there is none or more than one."""
+    return named(creators, wanted, "on a running enterprise plan")
+
+
+def named(creators: dict[str, str], wanted: str, which: str) -> str:
+    """The same among any creators; `which` says in the error who they are."""
     if wanted.lower() in creators:
         return wanted.lower()
     named = [creator for creator, name in creators.items() if name.casefold() == wanted.casefold()]
@@ -42,7 +47,7 @@ def find_creator(creators: dict[str, str], wanted: str) -> str:
         return named[0]
     if named:
         raise UsageProblem(f"{len(named)} creators are called {wanted!r}; give the id: {', '.join(named[:3])}.")
-    raise UsageProblem(f"no creator {wanted[:80]!r} on a running enterprise plan; `creator-reports creators` lists them.")
+    raise UsageProblem(f"no creator {wanted[:80]!r} {which}; `creator-reports creators` lists them.")
 
 
 def entitled(connection: psycopg.Connection) -> dict[str, str]:

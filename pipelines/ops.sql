@@ -4,7 +4,7 @@ do $$
 declare
     wanted text;
 begin
-    foreach wanted in array array['analytics_owner', 'publisher', 'bi_reader', 'report_renderer'] loop
+    foreach wanted in array array['analytics_owner', 'publisher', 'bi_reader', 'bi_reader_deidentified', 'report_renderer', 'creator_reader', 'token_lookup'] loop
         if not exists (select from pg_roles where rolname = wanted) then
             begin
                 execute format('create role %I nologin', wanted);
@@ -31,13 +31,15 @@ create schema if not exists marts;
 create schema if not exists ops;
 create schema if not exists door;
 create schema if not exists analytics;
+create schema if not exists analytics_deidentified;
 
 -- The owner of the published tables does DDL only; row security binds it too.
-do $$ begin execute format('grant create on database %I to analytics_owner', current_database()); end $$;
-grant create, usage on schema analytics to analytics_owner;
-grant usage on schema analytics to publisher, bi_reader, report_renderer;
+do $$ begin execute format('grant create, temporary on database %I to analytics_owner', current_database()); end $$;
+grant create, usage on schema analytics, analytics_deidentified to analytics_owner;
+grant usage on schema analytics to publisher, bi_reader, bi_reader_deidentified, report_renderer, creator_reader;
+grant usage on schema analytics_deidentified to bi_reader_deidentified;
 grant usage on schema marts, ops to publisher;
-grant usage on schema ops to report_renderer, analytics_owner;
+grant usage on schema ops to report_renderer, creator_reader, token_lookup, analytics_owner;
 alter default privileges in schema marts grant select on tables to publisher;
 
 -- Which run may write, and how far the tables in `marts` are.
@@ -212,3 +214,35 @@ create or replace function ops.render_creator() returns uuid language sql stable
     select case when current_setting('ops.render_creator', true) ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
         then current_setting('ops.render_creator', true)::uuid end
 $$;
+
+-- Who reads as which creator. The app shows a token that it was given; a creator named by a setting that the session itself can change would be no isolation.
+create table if not exists ops.reader_tokens (
+    token_digest bytea primary key, creator_id uuid not null, expires_at timestamptz not null,
+    requested_by text not null, created_at timestamptz not null default clock_timestamp());
+comment on table ops.reader_tokens is 'sha256 of each token that lets a session of creator_reader read one creator''s rows until it expires. The token itself is stored nowhere.';
+create index if not exists reader_tokens_creator on ops.reader_tokens (creator_id);
+grant select on ops.reader_tokens to token_lookup;
+
+create or replace function ops.current_creator() returns uuid language sql stable security definer parallel safe set search_path = pg_catalog, pg_temp as $$
+    select found.creator_id
+    from ops.reader_tokens as found
+    where found.token_digest = sha256(convert_to(current_setting('ops.token', true), 'UTF8')) and found.expires_at > clock_timestamp()
+$$;
+comment on function ops.current_creator() is 'The creator of the token in the setting ops.token; null without one that is valid now. Its owner, token_lookup, may read the tokens and nothing else.';
+grant create on schema ops to token_lookup;
+alter function ops.current_creator() owner to token_lookup;
+revoke create on schema ops from token_lookup;
+
+-- How a creator's reports stand. See pipelines/report_status.py.
+create table if not exists ops.report_status (
+    creator_id uuid primary key, state text not null check (state in ('current', 'held', 'failed')), reason text, as_of timestamptz,
+    edition_on date, since timestamptz not null, run_id text not null);
+comment on table ops.report_status is 'Per creator: whether the newest reports are those of the last run (current), or the last good ones stand because the gate is closed (held) or rendering failed (failed), with the reason, the instant that they are computed for and since when it is so.';
+grant select on ops.report_status to creator_reader;
+grant select, insert, update, delete on ops.report_status to publisher;
+
+-- Functions are for those who need them.
+revoke execute on all functions in schema ops from public;
+grant execute on function ops.render_creator() to report_renderer;
+grant execute on function ops.current_creator() to creator_reader;
+grant execute on function ops.as_of() to publisher;

@@ -25,7 +25,7 @@ TABLES = frozenset(
     }
 )
 """The published tables that the functions read."""
-READERS = ("bi_reader", "report_renderer")
+READERS = ("bi_reader", "report_renderer", "creator_reader")
 
 STATEMENTS = Path(__file__).with_name("pages.sql")
 

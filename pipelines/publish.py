@@ -16,6 +16,9 @@ from pipelines.catalog import Mart
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 
+_FEWEST_LOST = 20
+"""Fewer rows than this may go unasked: the tables of a small platform come and go."""
+
 
 @dataclass(frozen=True)
 class TablePublished:
@@ -50,13 +53,14 @@ def publish(
     code_version: str,
     *,
     is_nightly: bool = False,
+    accepts_losses: bool = False,
     say: Callable[[str], None],
 ) -> list[TablePublished]:
     """Merge the touched rows of all audited marts into `analytics` in one transaction; readers see the old rows or the new ones, never a mixture.
 
     All rows are compared nightly, and of a mart that was built whole. Creators whom a failed check names keep their old rows, and their keys stay touched.
     A mart that waits for a nightly run keeps its as_of. Refuses marts that are not audited, and an `as_of` before the published one. An
-    equal `as_of` merges what differs.
+    equal `as_of` merges what differs. Refuses too, unless it `accepts_losses`, when a table would lose more than its share of rows (MAX_LOSS_RATE).
     """
     marts = list(marts)
     published_tables.make(settings, marts)
@@ -79,7 +83,8 @@ def publish(
             whole = {mart.name for mart in marts}
         for mart in marts:
             restatements.note(connection, mart, _counts(mart, "a", is_whole=mart.name in whole), build[1])
-        published = [_merge(connection, mart, is_whole=mart.name in whole) for mart in marts]
+        share = 1.0 if accepts_losses else settings.max_loss_rate
+        published = [_merge(connection, mart, is_whole=mart.name in whole, max_loss_rate=share) for mart in marts]
         waiting = touching.waiting_tables(connection)
         for mart in marts:
             if mart.name in waiting:
@@ -133,7 +138,30 @@ def _counts(mart: Mart, alias: str, *, is_whole: bool) -> sql.Composable:
     return sql.SQL("true") if is_whole else sql.SQL(touched).format(mart.name, key_matches(mart, alias))
 
 
-def _merge(connection: psycopg.Connection, mart: Mart, *, is_whole: bool) -> TablePublished:
+def _refuse_losses(connection: psycopg.Connection, mart: Mart, before: int, share: float) -> None:
+    """A `Problem` when of the `before` rows of the table too many are gone, and have not made room for others."""
+    row = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier("analytics", mart.name))).fetchone()
+    assert row is not None  # an aggregate without group by always gives one row
+    lost = before - row[0]
+    if lost >= _FEWEST_LOST and lost > before * share:
+        raise Problem(
+            f"analytics.{mart.name} would lose {lost:,} of its {before:,} rows, more than {share:.0%}, so nothing was published; see why marts.{mart.name}"
+            " shrank. If it is right, run again with --accept-losses (in the UI: the tag creator-reports/accept_losses)."
+        )
+
+
+def _rows_if_many_went(connection: psycopg.Connection, mart: Mart, removed: int, share: float) -> int | None:
+    """After a delete: the rows that the table held before, when those `removed` are more than the share of them; costs no more than they did."""
+    if removed < _FEWEST_LOST or share >= 1:
+        return None
+    most = int(removed * (1 - share) / share) + 1
+    counting = sql.SQL("select count(*) from (select from {} limit {}) as rest").format(sql.Identifier("analytics", mart.name), most)
+    row = connection.execute(counting).fetchone()
+    assert row is not None  # an aggregate without group by always gives one row
+    return row[0] + removed if row[0] < most else None
+
+
+def _merge(connection: psycopg.Connection, mart: Mart, *, is_whole: bool, max_loss_rate: float) -> TablePublished:
     names = [sql.Identifier(column.name) for column in mart.columns]
     others = [sql.Identifier(column.name) for column in mart.columns if column.name not in mart.primary_key] or names
     listed = sql.SQL(", ").join
@@ -153,11 +181,15 @@ def _merge(connection: psycopg.Connection, mart: Mart, *, is_whole: bool) -> Tab
     free = "not exists (select from pg_temp.held h where h.creator_id = {}.creator_id)"
     delete = "delete from {to} a where {a_counts} and not exists (select from {of} m where {same}) and " + free.format("a")
     removed = connection.execute(sql.SQL(delete).format(**parts)).rowcount
+    share = max_loss_rate if mart.max_loss_rate is None else max(max_loss_rate, mart.max_loss_rate)
+    before = _rows_if_many_went(connection, mart, removed, share)
     merge = (
         "insert into {to} as a ({names}) select {from_names} from {of} m where {m_counts} and "
         + free.format("m")
         + " on conflict ({key}) do update set {sets} where ({old}) is distinct from ({new})"
     )
     written = connection.execute(sql.SQL(merge).format(**parts)).rowcount
+    if before is not None:
+        _refuse_losses(connection, mart, before, share)
     row = connection.execute(sql.SQL("select count(*) from {to}").format(**parts)).fetchone() if is_whole else None
     return TablePublished(mart.name, written, removed, row[0] if row else None)

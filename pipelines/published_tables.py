@@ -1,31 +1,23 @@
 """The tables of `analytics`: made from the contract, altered additively, behind row security.
 
-Belongs here: their DDL, each change in its own short transaction. Does not: their rows (publish).
+Belongs here: their DDL, each change in its own short transaction. Does not: their rows (publish), who reads which (row_security), changes that break
+readers (migration).
 """
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import psycopg
 from psycopg import sql
 
-from pipelines import pages, warehouse
-from pipelines.catalog import Mart
+from pipelines import deidentified, migration, pages, row_security, warehouse
+from pipelines.catalog import Mart, MartColumn
 from pipelines.problem import Problem
+from pipelines.row_security import CREATOR_ROWS, NOBODYS_ROWS, Policy
 from pipelines.settings import Settings
 
 _LOCK_TRIES = 40
-_POLICIES = (
-    "alter table {} enable row level security",
-    "alter table {} force row level security",
-    "create policy publisher_writes on {} to publisher using (true) with check (true)",
-    "create policy bi_reads_all on {} for select to bi_reader using (true)",
-    "create policy renderer_reads_its_creator on {} for select to report_renderer using (creator_id = (select ops.render_creator()))",
-    "grant select, insert, update, delete on {} to publisher",
-    "grant select on {} to bi_reader, report_renderer",
-)
-"""What binds every table of creators' rows, with the rights on it."""
 _RESTATEMENTS = """
 create table analytics.restatements (
     creator_id uuid not null, metric text not null, activity_on date not null, old_value numeric, new_value numeric, as_of timestamptz not null,
@@ -34,79 +26,113 @@ comment on table analytics.restatements is
     'Numbers of days that were over and changed all the same: what was published, and what is since the run as_of.';
 """
 _PUBLISHED = """
-create table if not exists analytics.published (
+create table analytics.published (
     table_name text primary key, as_of timestamptz not null, complete_through timestamptz not null, run_id text not null, code_version text not null);
 comment on table analytics.published is 'One row per published table: the instant it was computed for, and up to when the source was complete.';
-grant select on analytics.published to bi_reader, report_renderer;
-grant select, insert, update on analytics.published to publisher;
 """
+_OWN = {"restatements": (_RESTATEMENTS, CREATOR_ROWS), "published": (_PUBLISHED, NOBODYS_ROWS)}
+"""Tables that publish itself writes."""
+_READERS = "bi_reader, report_renderer, creator_reader"
 
 
 def make(settings: Settings, marts: Iterable[Mart]) -> None:
     """Make what is missing of the published tables of `marts`, of those that publish itself writes, and of the app's pages.
 
-    A `Problem` for a change that would break readers.
+    A `Problem` for a change that would break readers, and for a table whose row security is not as it was made.
     """
     marts = list(marts)
-    _with_lock_timeout(settings, _make_published)
+    for name, (statements, policies) in _OWN.items():
+        with_lock_timeout(settings, _make_own, name, statements, policies)
     for mart in marts:
-        _with_lock_timeout(settings, lambda connection, mart=mart: _make_table(connection, mart))
+        with_lock_timeout(settings, _make_table, mart)
     if {mart.name for mart in marts} >= pages.TABLES:
-        _with_lock_timeout(settings, pages.make)
+        with_lock_timeout(settings, pages.make)
+    with_lock_timeout(settings, row_security.require, _bound(marts))
 
 
-def _with_lock_timeout(settings: Settings, change: Callable[[psycopg.Connection], None]) -> None:
+def _bound(marts: Iterable[Mart]) -> Mapping[str, tuple[Policy, ...]]:
+    return {name: policies for name, (_, policies) in _OWN.items()} | {mart.name: CREATOR_ROWS for mart in marts}
+
+
+def rebind(settings: Settings, marts: Iterable[Mart]) -> int:
+    """Make the row security of all published tables anew, as it should be: how many there are."""
+    with warehouse.connect(settings) as connection:
+        found = {name: policies for name, policies in _bound(marts).items() if migration.columns(connection, name)}
+    for name, policies in found.items():
+        with_lock_timeout(settings, row_security.rebind, name, policies)
+    return len(found)
+
+
+def with_lock_timeout(settings: Settings, change: Callable[..., None], *arguments: object) -> None:
     """DDL in its own short transaction: a reader that holds the table for long must not make all others queue behind us."""
     for attempt in range(_LOCK_TRIES):
         try:
             with warehouse.connect(settings) as connection:
                 connection.execute("set local lock_timeout = '50ms'")
                 warehouse.set_role(connection, "analytics_owner")
-                change(connection)
+                change(connection, *arguments)
             return
         except psycopg.errors.LockNotAvailable:
             time.sleep(min(0.05 * 2**attempt, 1.0))
     raise Problem("a reader holds a table of analytics for long, so its columns could not be changed; end that session and run again.")
 
 
-def _make_published(connection: psycopg.Connection) -> None:
-    if connection.execute("select to_regclass('analytics.published')").fetchone() == (None,):
-        connection.execute(_PUBLISHED)
-    if connection.execute("select to_regclass('analytics.restatements')").fetchone() == (None,):
-        connection.execute(_RESTATEMENTS)
-        _bind(connection, sql.Identifier("analytics", "restatements"))
+def _make_own(connection: psycopg.Connection, name: str, statements: str, policies: tuple[Policy, ...]) -> None:
+    if connection.execute("select to_regclass(%s)", (f"analytics.{name}",)).fetchone() == (None,):
+        connection.execute(statements.encode())
+        _open(connection, name, policies, _READERS + ", bi_reader_deidentified")
+    row_security.complete(connection, name, policies)
+
+
+def _open(connection: psycopg.Connection, name: str, policies: tuple[Policy, ...], readers: str) -> None:
+    """Bind a new table, then let its readers in."""
+    table = sql.Identifier("analytics", name)
+    row_security.bind(connection, table, policies)
+    connection.execute(sql.SQL("grant select, insert, update, delete on {} to publisher").format(table))
+    connection.execute(sql.SQL("grant select on {} to {}").format(table, warehouse.trusted_sql(readers)))
 
 
 def _make_table(connection: psycopg.Connection, mart: Mart) -> None:
-    """Create the table, or add the columns that the contract gained; a dropped or retyped column stops with a message."""
+    """Create the table, or add what the contract gained; a dropped or retyped column stops with a message."""
     table = sql.Identifier("analytics", mart.name)
-    found = dict(
-        connection.execute(
-            "select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
-            (f"analytics.{mart.name}",),
-        ).fetchall()
-    )
+    found = migration.columns(connection, mart.name)
     if not found:
         _create_table(connection, mart, table)
-        found = {column.name: column.data_type for column in mart.columns}
-    gone = sorted(set(found) - {column.name for column in mart.columns})
-    if gone:
-        raise Problem(
-            f"the contract of {mart.name} no longer has {', '.join(gone)}, which readers may use; drop the column from analytics by hand, then run again."
-        )
-    for column in mart.columns:
-        if column.name not in found:
-            connection.execute(
-                sql.SQL("alter table {} add column {} {}").format(
-                    table, sql.Identifier(column.name), warehouse.trusted_sql(column.data_type)
-                )
-            )
-        elif not _is_same_type(connection, found[column.name], column.data_type):
-            raise Problem(
-                f"{mart.name}.{column.name} is published as {found[column.name]}, the contract says {column.data_type}; change the type there by hand, then run again."
-            )
+    else:
+        migration.refuse_breaking(connection, mart, found)
+        for column in mart.columns:
+            if column.name not in found:
+                connection.execute(sql.SQL("alter table {} add column {}").format(table, _defined(column)))
+            elif column.is_required and not found[column.name].is_required:
+                _require_values(connection, table, column)
+        row_security.complete(connection, mart.name, CREATOR_ROWS)
+        _let_in(connection, mart.name)
     _make_indexes(connection, mart, table)
     _comment(connection, mart, table)
+    deidentified.show(connection, mart)
+
+
+def _let_in(connection: psycopg.Connection, name: str) -> None:
+    """Rights that a newer version of the roles brought along."""
+    row = connection.execute("select has_table_privilege('creator_reader', %s, 'select')", (f"analytics.{name}",)).fetchone()
+    if row == (False,):
+        table = sql.Identifier("analytics", name)
+        connection.execute(sql.SQL("grant select on {} to {}").format(table, warehouse.trusted_sql(_READERS)))
+
+
+def _defined(column: MartColumn, *, is_new_table: bool = False) -> sql.Composable:
+    """The column as DDL. One that is added to rows which are there gets its values by the next publish, and is required after it."""
+    required = sql.SQL(" not null" if column.is_required and is_new_table else "")
+    return sql.SQL("{} {}").format(sql.Identifier(column.name), warehouse.trusted_sql(column.data_type)) + required
+
+
+def _require_values(connection: psycopg.Connection, table: sql.Identifier, column: MartColumn) -> None:
+    """Make a column `not null` once it has values everywhere: rows of creators who are held back may wait for theirs."""
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("alter table {} alter column {} set not null").format(table, sql.Identifier(column.name)))
+    except psycopg.errors.NotNullViolation:
+        return  # asked again by the next run
 
 
 def _make_indexes(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) -> None:
@@ -117,26 +143,13 @@ def _make_indexes(connection: psycopg.Connection, mart: Mart, table: sql.Identif
             connection.execute(sql.SQL("create index {} on {} ({})").format(sql.Identifier(name), table, warehouse.trusted_sql(index)))
 
 
-def _is_same_type(connection: psycopg.Connection, found: str, wanted: str) -> bool:
-    """Whether two spellings (`numeric(5,4)`, `timestamptz`) mean one type."""
-    row = connection.execute("select to_regtype(%s) = to_regtype(%s)", (found, wanted)).fetchone()
-    return found.replace(" ", "") == wanted.replace(" ", "") or (row == (True,) and "(" not in found + wanted)
-
-
 def _create_table(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) -> None:
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(column.name), warehouse.trusted_sql(column.data_type)) for column in mart.columns
-    )
+    columns = sql.SQL(", ").join(_defined(column, is_new_table=True) for column in mart.columns)
     key = sql.SQL(", ").join(map(sql.Identifier, mart.primary_key))
     connection.execute(sql.SQL("create table {} ({}, primary key ({})) with (fillfactor = 80)").format(table, columns, key))
     if not any(index.startswith("creator_id") for index in (mart.primary_key[0], *mart.indexes)):
         connection.execute(sql.SQL("create index on {} (creator_id)").format(table))
-    _bind(connection, table)
-
-
-def _bind(connection: psycopg.Connection, table: sql.Identifier) -> None:
-    for statement in _POLICIES:
-        connection.execute(warehouse.trusted_sql(statement).format(table))
+    _open(connection, mart.name, CREATOR_ROWS, _READERS)
 
 
 def _comment(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) -> None:

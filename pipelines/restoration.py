@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from pipelines import booking, erasure, keeping, parquet, publish, saved_index, warehouse
+from pipelines import erasure, keeping, mirror_tables, parquet, publish, saved_index, warehouse
 from pipelines.catalog import Catalog
 from pipelines.keeping import KeptTable
 from pipelines.models import Model
@@ -70,7 +70,7 @@ def restore(settings: Settings, catalog: Catalog, *, is_forced: bool = False, sa
 
 
 def _make_tables(connection: psycopg.Connection, catalog: Catalog) -> None:
-    booking.make_tables(connection, list(catalog.sources.values()))
+    mirror_tables.make(connection, list(catalog.sources.values()))
     for model in catalog.models.values():
         if model.saved_by:
             connection.execute(_table_sql(model))

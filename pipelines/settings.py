@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     nightly_overlap_days: int = Field(30, ge=0, description="Days before the watermark that each daily run reads again.")
     link_hours: int = Field(24, ge=1, le=168, description="Hours that a link lives unless asked otherwise (the protocol ends at 168).")
     render_processes: int = Field(2, ge=1, description="Processes that render reports side by side.")
+    max_loss_rate: float = Field(
+        0.2, gt=0, le=1, description="Share of a table's rows that one publish may take away without --accept-losses, 0 to 1."
+    )
+    max_replication_lag_minutes: int = Field(
+        60, ge=1, description="Minutes that a source which is a replica may lag behind before reports and links wait."
+    )
     lock_wait_minutes: int = Field(30, ge=0, description="Minutes that a run waits for another one to end before it gives up.")
     first_day: date = Field(date(2025, 1, 1), description="First day for which the daily reports have a partition.")
     local_dir: Path = Field(Path(".local"), description="Folder of the embedded world, Dagster's files and the demo's links.")

@@ -17,7 +17,8 @@ Every table carries `creator_id`, and row security shows each reader the rows th
 `analytics.published` says for which instant (`as_of`) they were computed and up to when the source was complete (`complete_through`).
 A column `<x>_rate` is 0 to 1, `<x>_change` is (now - before) / before, `<x>_cents` are hundredths of the currency's unit, `<x>_at` are instants,
 `<x>_on` local days of the creator.
-In the examples `:creator_id` stands for a creator's id.
+`required` columns are never null. The schema `analytics_deidentified` has the same tables for the role `bi_reader_deidentified`, with masks in the place of
+`personal` columns. In the examples `:creator_id` stands for a creator's id.
 
 | table | one row per | what it holds |
 |---|---|---|
@@ -87,7 +88,9 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _unit(column: MartColumn) -> str:
-    return column.unit or ""
+    """The unit; of personal columns that they are, and of those that are never null that they are required."""
+    said = [column.unit, f"personal ({column.personal})" if column.personal else None, "required" if column.is_required else None]
+    return ", ".join(part for part in said if part)
 
 
 def _cell(text: str) -> str:

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from pipelines import row_security
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 
@@ -67,6 +68,7 @@ def init_db(settings: Settings) -> None:
         connection.execute("select pg_advisory_xact_lock(hashtextextended('creator-reports init', 0))")
         try:
             connection.execute(script.encode())
+            row_security.bind_ops(connection)
         except psycopg.errors.InsufficientPrivilege as error:
             raise Problem(
                 f"init-db: {error.diag.message_primary}; connect as a role that may create roles and schemas (CREATEROLE, owner of the database)."

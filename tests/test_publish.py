@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from pipelines import publish, published_tables, warehouse
+from pipelines import migration, publish, published_tables, warehouse
 from pipelines.catalog import Mart, MartColumn
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -178,7 +178,7 @@ def test_indexes_for_readers_come_from_the_contract(prepared: Settings) -> None:
 
 def test_a_change_that_would_break_readers_stops_in_words(prepared: Settings) -> None:
     _publish(prepared)
-    with pytest.raises(Problem, match="no longer has share_rate"):
+    with pytest.raises(Problem, match=r"share_rate is published as numeric.* no longer has it.*creator-reports migrate"):
         _publish(prepared, replace(MART, columns=COLUMNS[:2]))
     retyped = (*COLUMNS[:2], MartColumn("share_rate", "text", "A rate.", "Share", None))
     with pytest.raises(Problem, match=r"share_rate is published as numeric\(5,4\), the contract says text"):
@@ -199,3 +199,76 @@ def test_a_reader_that_holds_the_table_does_not_stop_rows_but_only_ddl(prepared:
         wider = replace(MART, columns=(*COLUMNS, MartColumn("note", "text", "A note.", "Note", None)))
         with pytest.raises(Problem, match="a reader holds a table of analytics"):
             _publish(prepared, wider)
+
+
+def test_a_breaking_change_is_made_when_a_person_says_so_and_nobody_uses_the_column(prepared: Settings) -> None:
+    _fill(prepared, [(ANN, "a", 0.5)])
+    _publish(prepared)
+    retyped = replace(MART, columns=(*COLUMNS[:2], MartColumn("share_rate", "text", "A rate.", "Share", None)))
+    with warehouse.connect(prepared) as connection:
+        warehouse.set_role(connection, "analytics_owner")
+        connection.execute("create view analytics.of_a_tool as select share_rate from analytics.things")
+    (shown,) = migration.migrate(prepared, [retyped], is_applied=False)
+    assert (shown.column, shown.found, shown.wanted) == ("share_rate", "numeric(5,4)", "text")
+    assert shown.views == ("analytics.of_a_tool", "analytics_deidentified.things")
+    with pytest.raises(Problem, match=r"things\.share_rate is used by analytics\.of_a_tool; change or drop that view"):
+        migration.migrate(prepared, [retyped], is_applied=True)
+    with warehouse.connect(prepared) as connection:
+        warehouse.set_role(connection, "analytics_owner")
+        connection.execute("drop view analytics.of_a_tool")
+    assert len(migration.migrate(prepared, [retyped], is_applied=True)) == 1
+    assert migration.migrate(prepared, [retyped], is_applied=True) == []
+    assert _fetch(prepared, "select share_rate from analytics.things", "bi_reader") == [("0.5000",)]
+    with warehouse.connect(prepared) as connection:
+        connection.execute("alter table marts.things alter share_rate type text using 'half'")
+    assert _publish(prepared, retyped).written_count == 1
+    assert _fetch(prepared, "select share_rate from analytics_deidentified.things", "bi_reader_deidentified") == [("half",)]
+    with pytest.raises(Problem, match="holds values that are no integer"):
+        migration.migrate(prepared, [replace(MART, columns=(*COLUMNS[:2], replace(COLUMNS[2], data_type="integer")))], is_applied=True)
+    migration.migrate(prepared, [replace(MART, columns=COLUMNS[:2])], is_applied=True)
+    assert _publish(prepared, replace(MART, columns=COLUMNS[:2])).row_count == 1
+
+
+def test_a_required_column_is_not_null_once_its_rows_have_values(prepared: Settings) -> None:
+    """Not before: a creator who is held back keeps rows without the value."""
+    asked = "select attnotnull from pg_attribute where attrelid = 'analytics.things'::regclass and attname = 'note'"
+    required = replace(MART, columns=(*COLUMNS, MartColumn("note", "text", "A note.", "Note", None, is_required=True)))
+    _fill(prepared, [(ANN, "a", 0.5)])
+    _publish(prepared)
+    with warehouse.connect(prepared) as connection:
+        connection.execute("alter table marts.things add column note text")
+    for value, is_required in ((None, False), ("n", False), ("n", True)):
+        with warehouse.connect(prepared) as connection:
+            connection.execute("update marts.things set note = %s", (value,))
+        _publish(prepared, required)
+        assert _fetch(prepared, asked) == [(is_required,)], value
+    with warehouse.connect(prepared) as connection:
+        connection.execute("update marts.things set note = null")
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        _publish(prepared, required)
+
+
+@pytest.mark.parametrize(
+    ("there", "left", "stops"),
+    [(100, 80, False), (100, 79, True), (19, 0, False), (20, 0, True), (200, 0, True), (1000, 981, False)],
+)
+def test_a_table_that_would_lose_many_rows_is_not_published_without_a_flag(prepared: Settings, there: int, left: int, stops: bool) -> None:
+    _fill(prepared, [(ANN, f"{number:04}", None) for number in range(there)])
+    _publish(prepared)
+    _fill(prepared, [(ANN, f"{number:04}", None) for number in range(left)])
+    if stops:
+        with pytest.raises(
+            Problem, match=rf"analytics\.things would lose {there - left} of its {there:,} rows, more than 20%.*--accept-losses"
+        ):
+            _publish(prepared)
+        assert _fetch(prepared, "select count(*) from analytics.things", "bi_reader") == [(there,)]
+        assert _publish(prepared, replace(MART, max_loss_rate=1.0)).removed_count == there - left
+    else:
+        assert _publish(prepared).removed_count == there - left
+
+
+def test_rows_that_make_room_for_others_are_no_loss(prepared: Settings) -> None:
+    _fill(prepared, [(ANN, f"{number:04}", None) for number in range(100)])
+    _publish(prepared)
+    _fill(prepared, [(ANN, f"{number:04}", None) for number in range(90, 180)])
+    assert _publish(prepared).removed_count == 90
