@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines import booking, ingest, publish
+from pipelines import booking, freshness, ingest, publish
 from pipelines.catalog import Catalog, Mart, SourceTable, code_version
 from pipelines.runs import ACCEPT_DELETIONS_TAG, ACCEPT_LOSSES_TAG, NIGHTLY_JOB, enter_run, plain_failures
 from pipelines.settings import Settings
@@ -38,7 +38,12 @@ def numbers(as_of: datetime, **values: Any) -> dict[str, Any]:
 def _source_spec(table: SourceTable, schema: str, group: str, what: str) -> dg.AssetSpec:
     deps = [dg.AssetKey(["incoming", table.name])] if schema == "raw" else []
     return dg.AssetSpec(
-        dg.AssetKey([schema, table.name]), deps=deps, group_name=group, description=f"{what} {table.description}", kinds={"postgres"}
+        dg.AssetKey([schema, table.name]),
+        deps=deps,
+        group_name=group,
+        description=f"{what} {table.description}",
+        kinds={"postgres"},
+        freshness_policy=freshness.HOURLY,
     )
 
 
@@ -90,6 +95,7 @@ def _book_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
             group_name="2_raw",
             description=description,
             kinds={"postgres"},
+            freshness_policy=freshness.HOURLY,
         )
         for name, description in catalog.ledger.items()
     ]
@@ -117,20 +123,22 @@ def _book_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
     return book
 
 
-def _mart_spec(mart: Mart) -> dg.AssetSpec:
+def _mart_spec(mart: Mart, *, is_daily: bool) -> dg.AssetSpec:
     return dg.AssetSpec(
         dg.AssetKey(["analytics", mart.name]),
         deps=[dg.AssetKey(["marts", mart.name])],
         group_name="6_analytics",
         description=f"Published: {mart.description}",
         kinds={"postgres"},
+        freshness_policy=freshness.DAILY if is_daily else freshness.HOURLY,
+        skippable=is_daily,  # an hourly run leaves it as it is, and so must not count as its materialization
     )
 
 
 def _publish_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="publish",
-        specs=[_mart_spec(mart) for mart in catalog.marts.values()],
+        specs=[_mart_spec(mart, is_daily=catalog.models[mart.name].is_daily) for mart in catalog.marts.values()],
         required_resource_keys={"run_guard"},
         pool="warehouse",
         op_tags={"dagster/priority": "-1"},  # after every check of the marts: those that hold creators back do not block for Dagster
@@ -149,6 +157,8 @@ def _publish_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
             )
             context.resources.run_guard.leave()
         for table in tables:
+            if catalog.models[table.table].is_daily and not is_nightly:
+                continue
             metadata = numbers(
                 run.as_of,
                 rows_published=table.written_count,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from pipelines.runs import NIGHTLY_JOB, TICK_TAG
+from pipelines.runs import MORNINGS_JOB, NIGHTLY_JOB, TICK_TAG
 
 if TYPE_CHECKING:  # Dagster does not export the type that its define_asset_job returns
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -26,8 +26,8 @@ def build_partitions(first_day: date) -> dg.DailyPartitionsDefinition:
 
 
 def build_jobs(nightly_checks: Iterable[dg.AssetCheckKey]) -> list[UnresolvedAssetJobDefinition]:
-    """The jobs `hourly` and `daily`."""
-    everything = dg.AssetSelection.all(include_sources=False)
+    """The jobs `hourly`, `daily` and `mornings`."""
+    everything = dg.AssetSelection.all(include_sources=False) - dg.AssetSelection.groups("9_delivered")
     hourly = dg.define_asset_job(
         "hourly",
         selection=everything - dg.AssetSelection.groups("7_reports", "8_saved") - dg.AssetSelection.checks(*nightly_checks),
@@ -42,11 +42,18 @@ def build_jobs(nightly_checks: Iterable[dg.AssetCheckKey]) -> list[UnresolvedAss
         "To render some creators only, list their ids in the Launchpad under ops > reports > config > creators.",
         tags=_RETRIES,
     )
-    return [hourly, daily]
+    mornings = dg.define_asset_job(
+        MORNINGS_JOB,
+        selection=dg.AssetSelection.assets(["delivered", MORNINGS_JOB]),
+        description="Mail to creators whose local 07:00 has passed: the weekly edition on their Monday, else what is new, with the link to the fresh report. "
+        "Ten minutes past every hour. To mail some creators only, list their ids in the Launchpad under ops > mornings > config > creators.",
+        tags=_RETRIES,
+    )
+    return [hourly, daily, mornings]
 
 
 def build_schedules() -> list[dg.ScheduleDefinition]:
-    """Both run from the start. The daily job does the hourly work of 03:00 itself."""
+    """All run from the start. The daily job does the hourly work of 03:00 itself. After an outage Dagster makes up for the newest missed tick of each, once."""
 
     @dg.schedule(
         job_name="hourly",
@@ -70,4 +77,14 @@ def build_schedules() -> list[dg.ScheduleDefinition]:
         tick = context.scheduled_execution_time
         return dg.RunRequest(run_key=tick.isoformat(), partition_key=tick.date().isoformat(), tags={TICK_TAG: tick.isoformat()})
 
-    return [hourly_schedule, daily_schedule]
+    @dg.schedule(
+        job_name=MORNINGS_JOB,
+        cron_schedule="10 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Ten minutes past each hour: after what the hour has published.",
+    )
+    def mornings_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat())
+
+    return [hourly_schedule, daily_schedule, mornings_schedule]

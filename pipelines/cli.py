@@ -4,6 +4,7 @@ Belongs here: arguments, words, exit codes (0 done, 1 something failed, 2 wrong 
 Over 200 lines: one short function per verb, and `--help` is the module read from top to bottom.
 """
 
+import contextlib
 import gc
 import getpass
 import json
@@ -57,6 +58,7 @@ def cli() -> None:
     Day by day:
       creator-reports run hourly      read what changed, check, build, check, publish
       creator-reports run daily       the same, the reports of all enterprise creators, the ledger saved
+      creator-reports run mornings    mail the creators whose morning has come
       creator-reports link NAME       fresh links to a creator's newest files
       creator-reports check           every check, in words
       creator-reports history         what was exported, when, for whom
@@ -220,9 +222,11 @@ def tick(hours: int) -> None:
 
 
 @cli.command()
-@click.argument("job", type=click.Choice(["hourly", "daily"]))
+@click.argument("job", type=click.Choice(["hourly", "daily", "mornings"]))
 @click.option("--as-of", type=AS_OF, default=None, help="Compute for this instant, e.g. 2026-03-01T06:00Z.  [default: the last full hour]")
-@click.option("--creator", "creators", multiple=True, help="daily only: render only this creator (id or name); may be repeated.")
+@click.option(
+    "--creator", "creators", multiple=True, help="daily and mornings: render or mail only this creator (id or name); may be repeated."
+)
 @click.option(
     "--accept-deletions",
     is_flag=True,
@@ -232,12 +236,14 @@ def tick(hours: int) -> None:
 def run(job: str, as_of: datetime | None, creators: tuple[str, ...], accept_deletions: bool, accept_losses: bool) -> None:
     """Run a job here and now, as its schedule would; it shows in the Dagster UI as well.
 
+    `mornings` mails creators whose local 07:00 has passed and who want mail; --as-of is then the time on the clock. It needs SMTP_HOST.
+
     `daily` follows deletions: students whom the source has no longer leave all tables, and are erased by the next day's run unless they are back.
     """
     if creators and job == "hourly":
         raise UsageProblem("--creator narrows the reports of `run daily`; the hourly job always covers everybody.")
-    if accept_deletions and job == "hourly":
-        raise UsageProblem("--accept-deletions belongs to `run daily`; the hourly job does not look for deletions.")
+    if accept_deletions and job != "daily":
+        raise UsageProblem("--accept-deletions belongs to `run daily`; the other jobs do not look for deletions.")
     settings = _prepared()
     ids = _creator_ids(settings, creators)
     from pipelines.runs import ACCEPT_DELETIONS_TAG, ACCEPT_LOSSES_TAG
@@ -439,25 +445,31 @@ def _percent(share: float | None) -> str | None:
 @click.option("--port", default=None, type=click.IntRange(1, 65535), help="Port of the Dagster UI.  [default: 3000 or the next free one]")
 def dev(port: int | None) -> None:
     """The Dagster UI with schedules and sensors running, on the embedded servers or yours, until Ctrl-C."""
-    from pipelines import instance
+    from pipelines import console, instance
     from pipelines.local import dev as dev_servers
+    from pipelines.local import mailbox
 
-    settings = _prepared()
-    instance.prepare(settings)
-    dev_servers.serve(settings, port)
+    with contextlib.ExitStack() as stack:
+        if load_settings().smtp_host is None and load_settings().database_url is None:
+            stack.enter_context(mailbox.served(load_settings().local_dir, console.say))
+        settings = _prepared()
+        instance.prepare(settings)
+        dev_servers.serve(settings, port)
 
 
 @cli.command()
 def demo() -> None:
-    """From nothing to links that open: demo rows (unless a source is there), both jobs, and a table of links."""
+    """From nothing to links that open: demo rows (unless a source is there), the jobs, a table of links, the morning's mails."""
     from pipelines import console, links
-    from pipelines.local import demo_history, source
+    from pipelines.local import demo_history, mailbox, source
 
-    settings = _prepared()
-    if not source.exists(settings.source_address, settings.source_schema):
-        has_room = _fill_source(lambda connection, say: demo_history.is_unwritten(connection))
-        click.get_current_context().invoke(load_demo, history=has_room)
-    _run_jobs(settings, ["hourly", "daily"], None, [])
+    with contextlib.ExitStack() as stack:
+        mails = stack.enter_context(mailbox.served(load_settings().local_dir)) if load_settings().smtp_host is None else None
+        settings = _prepared()
+        if not source.exists(settings.source_address, settings.source_schema):
+            has_room = _fill_source(lambda connection, say: demo_history.is_unwritten(connection))
+            click.get_current_context().invoke(load_demo, history=has_room)
+        _run_jobs(settings, ["hourly", "daily", "mornings"], None, [])
     lifetime = timedelta(hours=settings.link_hours)
     found = links.mint(settings, None, lifetime=lifetime, requested_by=f"cli:{getpass.getuser()}")
     links.write_json(found, settings.local_dir / "links.json")
@@ -465,6 +477,10 @@ def demo() -> None:
     console.say(
         f"{len(found)} links, also in {settings.local_dir / 'links.json'}. The servers stay up for them; `creator-reports down` stops them."
     )
+    if mails is not None:
+        console.say(
+            f"{len(list(mails.glob('*.eml')))} mails of creators whose local 07:00 has passed are kept in {mails}; none was sent on."
+        )
 
 
 @cli.command()

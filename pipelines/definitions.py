@@ -4,12 +4,12 @@ import warnings
 
 import dagster as dg
 
-from pipelines import assets, audit, cadence, catalog, nightly, report_assets, runs, transform
+from pipelines import assets, audit, cadence, catalog, delivery_assets, nightly, report_assets, runs, sensors, transform
 from pipelines.settings import Settings, load_settings
 
 
 def build(settings: Settings) -> dg.Definitions:
-    """All assets, checks, jobs and schedules for `settings`."""
+    """All assets, checks, jobs, schedules and sensors for `settings`."""
     warnings.filterwarnings("ignore", category=dg.BetaWarning)  # backfill policies are marked beta; nobody who reads our logs can act on it
     manifest = catalog.read_manifest()
     found = catalog.load_catalog(manifest)
@@ -21,6 +21,7 @@ def build(settings: Settings) -> dg.Definitions:
             dbt,
             report_assets.build_reports(settings, found, partitions),
             nightly.build_saving(settings, found),
+            delivery_assets.build_mornings(settings, found),
         ],
         asset_checks=[
             audit.build_door(settings, "incoming", found),
@@ -30,6 +31,7 @@ def build(settings: Settings) -> dg.Definitions:
         ],
         jobs=cadence.build_jobs([*transform.nightly_checks(dbt, manifest), *nightly.comparison_keys(found)]),
         schedules=cadence.build_schedules(),
+        sensors=sensors.build_sensors(settings),
         resources={"run_guard": runs.build_guard(settings)},
         executor=dg.in_process_executor,
         loggers={"console": runs.console_logger},

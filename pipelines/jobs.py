@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import dagster as dg
-
 from pipelines import instance
 from pipelines.definitions import build
 from pipelines.problem import Problem
-from pipelines.runs import AS_OF_TAG, REQUESTED_BY_TAG, listen
+from pipelines.run_failures import first_cause
+from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, REQUESTED_BY_TAG, listen
 from pipelines.settings import Settings
 from pipelines.warehouse import current_hour
 
@@ -46,7 +45,7 @@ class Runner:
         accepts: Sequence[str] = (),
         write: Write,
     ) -> Finished:
-        """Run `hourly` or `daily` to its end, for `as_of` or the last full hour. A failed run is a `Problem` with the first cause.
+        """Run `hourly`, `daily` or `mornings` to its end, for `as_of` or the last full hour. A failed run is a `Problem` with the first cause.
 
         `accepts` are tags of guards that are not to stop it (runs.ACCEPT_…_TAG).
         """
@@ -59,7 +58,7 @@ class Runner:
             raise Problem(f"{edition} lies before the first day of the daily reports; set FIRST_DAY to it or earlier.")
         config: dict[str, object] = {"loggers": {"console": {}}}
         if creators:
-            config["ops"] = {"reports": {"config": {"creators": list(creators)}}}
+            config["ops"] = {MORNINGS_JOB if job_name == MORNINGS_JOB else "reports": {"config": {"creators": list(creators)}}}
         job = self._definitions.resolve_job_def(job_name)
         with listen(write):
             result = job.execute_in_process(
@@ -70,25 +69,6 @@ class Runner:
                 raise_on_error=False,
             )
         if not result.success:
-            raise Problem(f"{job_name} failed. {_first_cause(result)}")
+            failures = [event for event in result.all_events if event.is_step_failure]
+            raise Problem(f"{job_name} failed. {first_cause(result.get_asset_check_evaluations(), failures)}")
         return Finished(result.run_id, as_of)
-
-
-def _first_cause(result: dg.ExecuteInProcessResult) -> str:
-    """The line that a person needs: the broken checks, else the first failed step's own words."""
-    broken = [
-        f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name} ({evaluation.description or 'no description'})"
-        for evaluation in result.get_asset_check_evaluations()
-        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
-    ]
-    if broken:
-        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
-        return f"Checks do not hold: {'; '.join(broken[:3])}{more}. Nothing was published; `creator-reports check` shows them all."
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            if data.user_failure_data is not None and data.user_failure_data.description:
-                return f"{event.step_key}: {data.user_failure_data.description}"
-            cause = data.error.cause or data.error if data.error else None
-            return f"{event.step_key}: {' '.join(cause.message.split())}" if cause else f"{event.step_key} failed"
-    return "See the run in the Dagster UI."

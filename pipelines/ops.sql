@@ -4,7 +4,7 @@ do $$
 declare
     wanted text;
 begin
-    foreach wanted in array array['analytics_owner', 'publisher', 'bi_reader', 'bi_reader_deidentified', 'report_renderer', 'creator_reader', 'token_lookup'] loop
+    foreach wanted in array array['analytics_owner', 'publisher', 'bi_reader', 'bi_reader_deidentified', 'report_renderer', 'creator_reader', 'token_lookup', 'app_requests'] loop
         if not exists (select from pg_roles where rolname = wanted) then
             begin
                 execute format('create role %I nologin', wanted);
@@ -240,6 +240,20 @@ create table if not exists ops.report_status (
 comment on table ops.report_status is 'Per creator: whether the newest reports are those of the last run (current), or the last good ones stand because the gate is closed (held) or rendering failed (failed), with the reason, the instant that they are computed for and since when it is so.';
 grant select on ops.report_status to creator_reader;
 grant select, insert, update, delete on ops.report_status to publisher;
+
+-- Mail to creators: see pipelines/delivery.py.
+create table if not exists ops.outbox (
+    creator_id uuid not null, edition text not null check (edition in ('daily', 'weekly')), local_on date not null,
+    message_id text not null unique, status text not null check (status in ('waiting', 'sent', 'skipped', 'failed')), reason text,
+    attempt_count integer not null default 0, object_key text, link_ends_at timestamptz, told_through timestamptz, told_quizzes_through timestamptz,
+    first_tried_at timestamptz not null default clock_timestamp(), ended_at timestamptz, primary key (creator_id, edition, local_on));
+comment on table ops.outbox is 'One row per creator, edition and local date: what became of that morning''s mail. waiting: tried in vain, and tried again until noon. It holds keys of objects and never links or addresses. told_through, told_quizzes_through: events up to then have been told; a row without them has told nothing.';
+create index if not exists outbox_day on ops.outbox (local_on);
+
+-- What the data team was told: see pipelines/alerts.py.
+create table if not exists ops.alerts (
+    cause text primary key, first_seen_at timestamptz not null, last_seen_at timestamptz not null, seen_count integer not null default 1, told_at timestamptz);
+comment on table ops.alerts is 'One row per cause that holds: the data team is told of it once per repeat window. A cause that is gone loses the row.';
 
 -- Functions are for those who need them.
 revoke execute on all functions in schema ops from public;

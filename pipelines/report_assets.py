@@ -10,7 +10,7 @@ from datetime import date
 import dagster as dg
 from pydantic import Field
 
-from pipelines import export_log, gates, publish, render, warehouse
+from pipelines import export_log, freshness, gates, publish, render, warehouse
 from pipelines.assets import numbers
 from pipelines.catalog import Catalog, Report
 from pipelines.creator_files import Order, Tally
@@ -38,6 +38,7 @@ def _report_spec(report: Report) -> dg.AssetSpec:
         group_name="7_reports",
         description=f"{report.description} Per creator, as {', '.join(report.formats).upper()}.",
         kinds=set(report.formats),
+        freshness_policy=freshness.DAILY,
     )
 
 

@@ -27,6 +27,8 @@ REQUESTED_BY_TAG = "creator-reports/requested_by"
 PARTITION_TAG = "dagster/partition"
 NIGHTLY_JOB = "daily"
 """The job that reads far back, tests everything and renders."""
+MORNINGS_JOB = "mornings"
+"""The job that mails."""
 DAILY_TICK = time(3, tzinfo=UTC)
 """When the daily job is due, UTC."""
 

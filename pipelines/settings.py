@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, AwareDatetime, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -44,7 +45,8 @@ class Settings(BaseSettings):
     aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
     aws_session_token: SecretStr | None = Field(None, description="Session token that belongs to temporary S3 keys.")
     s3_credentials_expire_at: AwareDatetime | None = Field(
-        None, description="When temporary S3 keys end; links that would outlive them are refused. Unset with a session token: links over 1 hour are."
+        None,
+        description="When temporary S3 keys end; links that would outlive them are refused. Unset with a session token: links over 1 hour are.",
     )
     aws_region: str = Field(
         "us-east-1",
@@ -64,6 +66,24 @@ class Settings(BaseSettings):
     max_replication_lag_minutes: int = Field(
         60, ge=1, description="Minutes that a source which is a replica may lag behind before reports and links wait."
     )
+    exports_per_hour: int = Field(20, ge=1, description="Exports that a creator may ask for within an hour.")
+    smtp_host: str | None = Field(None, description="Mail server for the creators' mornings; unset: nothing is mailed.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_user: str | None = Field(None, description="User at the mail server; unset: no login.")
+    smtp_password: SecretStr | None = Field(None, description="Password at the mail server.")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection to it is secured: starttls, tls (from the first byte) or none."
+    )
+    smtp_timeout_seconds: int = Field(30, ge=1, description="Seconds that the mail server may take to answer.")
+    mail_from: str = Field("reports@localhost", description="Sender of the mails; its domain stands in their Message-IDs.")
+    dashboard_url: str | None = Field(
+        None, description="Page of the app where creators ask for reports and change their settings; mails link to it."
+    )
+    alert_urls: SecretStr | None = Field(
+        None,
+        description="Where the data team is told of failures: addresses as Apprise writes them (slack://…, mailto://…), separated by spaces.",
+    )
+    alert_repeat_hours: int = Field(6, ge=1, description="Hours before a cause that goes on is told again.")
     lock_wait_minutes: int = Field(30, ge=0, description="Minutes that a run waits for another one to end before it gives up.")
     first_day: date = Field(date(2025, 1, 1), description="First day for which the daily reports have a partition.")
     local_dir: Path = Field(Path(".local"), description="Folder of the embedded world, Dagster's files and the demo's links.")

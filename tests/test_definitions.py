@@ -1,15 +1,22 @@
 """What Dagster is told: layers in order, a sentence for everything, jobs that cover what they say."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import FreshnessState
+from dagster._core.definitions.freshness_evaluator import CronFreshnessPolicyEvaluator, TimeWindowFreshnessPolicyEvaluator
+from dagster._core.loader import LoadingContextForTest
+from dagster._core.remote_representation.external_data import ScheduleSnap
+from dagster._core.test_utils import freeze_time
 
+from pipelines import freshness
 from pipelines.definitions import build
 from pipelines.settings import Settings
 
-GROUPS = ["1_incoming", "2_raw", "3_staging", "4_intermediate", "5_marts", "6_analytics", "7_reports", "8_saved"]
+GROUPS = ["1_incoming", "2_raw", "3_staging", "4_intermediate", "5_marts", "6_analytics", "7_reports", "8_saved", "9_delivered"]
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +41,14 @@ def test_groups_are_the_layers_in_the_order_of_the_data(graph: Any) -> None:
 def test_everything_has_a_sentence(definitions: dg.Definitions, graph: Any) -> None:
     assert [key for key in graph.get_all_asset_keys() if not graph.get(key).description] == []
     assert [key for key in graph.asset_check_keys if not graph.get(key).description] == []
-    for name in ("hourly", "daily"):
+    for name in ("hourly", "daily", "mornings"):
         assert definitions.resolve_job_def(name).description
 
 
 def test_hourly_leaves_out_reports_and_nightly_tests(definitions: dg.Definitions) -> None:
     hourly, daily = (definitions.resolve_job_def(name).asset_layer for name in ("hourly", "daily"))
     groups = {hourly.asset_graph.get(key).group_name for key in hourly.executable_asset_keys}
-    assert groups == set(GROUPS) - {"7_reports", "8_saved"}
+    assert groups == set(GROUPS) - {"7_reports", "8_saved", "9_delivered"}
     assert hourly.asset_graph.asset_check_keys < daily.asset_graph.asset_check_keys
 
 
@@ -50,10 +57,11 @@ def test_rows_in_and_rows_out_are_guarded(graph: Any) -> None:
     assert {"incoming", "marts"} <= blocking
 
 
-def test_both_schedules_run_from_the_start(definitions: dg.Definitions) -> None:
+def test_all_schedules_run_from_the_start(definitions: dg.Definitions) -> None:
     schedules = {schedule.job_name: schedule for schedule in definitions.schedules}
     assert schedules["hourly"].cron_schedule == "0 0-2,4-23 * * *"
     assert schedules["daily"].cron_schedule == "0 3 * * *"
+    assert schedules["mornings"].cron_schedule == "10 * * * *"
     assert {schedule.default_status for schedule in schedules.values()} == {dg.DefaultScheduleStatus.RUNNING}
 
 
@@ -67,7 +75,7 @@ def test_the_tick_gives_as_of_and_edition(definitions: dg.Definitions) -> None:
 
 
 def test_retries_end(definitions: dg.Definitions) -> None:
-    for name in ("hourly", "daily"):
+    for name in ("hourly", "daily", "mornings"):
         assert definitions.resolve_job_def(name).tags["dagster/max_retries"] == "2"
 
 
@@ -75,3 +83,44 @@ def test_the_launchpad_says_what_it_takes(definitions: dg.Definitions) -> None:
     reports = next(node for node in definitions.resolve_job_def("daily").nodes if node.name == "reports")
     creators = reports.definition.config_field.config_type.fields["creators"]
     assert "enterprise" in creators.description
+
+
+def test_sources_tables_and_reports_have_to_be_fresh(graph: Any) -> None:
+    for key in graph.get_all_asset_keys():
+        policy = graph.get(key).freshness_policy
+        if key.path[0] in {"incoming", "raw", "analytics", "reports"} and graph.get(key).is_materializable:
+            is_daily = key.path[0] == "reports" or key.path[-1] in {"progress", "quiz_results", "chat_transcript", "video_viewer_tiers"}
+            assert policy == (freshness.DAILY if is_daily else freshness.HOURLY), key
+
+
+@pytest.mark.parametrize(
+    ("policy", "age", "state"),
+    [
+        (freshness.HOURLY, timedelta(minutes=74), FreshnessState.PASS),
+        (freshness.HOURLY, timedelta(minutes=76), FreshnessState.WARN),
+        (freshness.HOURLY, timedelta(minutes=151), FreshnessState.FAIL),
+        (freshness.DAILY, timedelta(hours=3), FreshnessState.PASS),  # at 08:00: written at 05:00
+        (freshness.DAILY, timedelta(hours=9), FreshnessState.FAIL),  # at 08:00: written the evening before
+    ],
+)
+def test_dagster_judges_freshness_as_meant(policy: dg.FreshnessPolicy, age: timedelta, state: FreshnessState) -> None:
+    eight = datetime(2026, 3, 2, 8, 0, 1, tzinfo=UTC)
+
+    @dg.asset(freshness_policy=policy)
+    def judged() -> None: ...
+
+    definitions = dg.Definitions(assets=[judged])
+    node = definitions.resolve_asset_graph().get(judged.key)
+    evaluator = {freshness.HOURLY: TimeWindowFreshnessPolicyEvaluator, freshness.DAILY: CronFreshnessPolicyEvaluator}[policy]()
+    with dg.DagsterInstance.ephemeral() as instance:
+        with freeze_time(eight - age):
+            assert dg.materialize([judged], instance=instance).success
+        with freeze_time(eight):
+            assert asyncio.run(evaluator.evaluate_freshness(LoadingContextForTest(instance), node)) == state
+
+
+def test_after_an_outage_each_schedule_makes_up_for_its_newest_tick_only(definitions: dg.Definitions) -> None:
+    """Dagster catches up all missed ticks of schedules over a partition set, and the newest one of all others: ours are others."""
+    repository = definitions.get_repository_def()
+    for schedule in definitions.schedules:
+        assert ScheduleSnap.from_def(schedule, repository).partition_set_name is None

@@ -1,0 +1,111 @@
+"""What a creator's mail holds: news since the last one and the five numbers, read as the role that sees this creator's rows only.
+
+Belongs here: these two reads. Does not: how it reads (reports/mail.py), sending (delivery).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+from pipelines import warehouse
+from pipelines.mornings import Morning
+from pipelines.problem import Problem
+from pipelines.settings import Settings
+from pipelines.store import Link
+from reports.mail import Figures, Letter, News
+
+_LONGEST_LOOK_BACK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Told:
+    """News, and until when they reach: by the hourly tables, and by the nightly list of quiz attempts."""
+
+    news: News
+    through: datetime
+    quizzes_through: datetime
+
+
+@contextmanager
+def _as_creator(reader: psycopg.Connection, creator_id: str) -> Iterator[None]:
+    """A read-only snapshot in which row security lets this creator's rows through."""
+    with reader.transaction():
+        reader.execute("set transaction isolation level repeatable read, read only")
+        warehouse.set_role(reader, "report_renderer")
+        reader.execute("select set_config('ops.render_creator', %s, true)", (creator_id,))
+        yield
+
+
+def read_news(reader: psycopg.Connection, morning: Morning) -> Told:
+    """What the creator wants to hear of since the last mail that told something; of the last day when there was none. At most a week back."""
+    last = reader.execute(
+        "select max(local_on) as local_on, max(told_through), max(told_quizzes_through) from ops.outbox where creator_id = %s and told_through is not null",
+        (morning.creator_id,),
+    ).fetchone()
+    last_on, through, quizzes_through = last or (None, None, None)
+    since_on = max(last_on or morning.local_on - timedelta(days=1), morning.local_on - _LONGEST_LOOK_BACK)
+    with _as_creator(reader, morning.creator_id), reader.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(
+            """with reached as (
+                   select max(as_of) as through, coalesce(max(complete_through) filter (where table_name = 'quiz_results'), max(as_of)) as quizzes_through
+                   from analytics.published),
+               period as (
+                   select through, quizzes_through,
+                       greatest(coalesce(%(through)s::timestamptz, through - interval '1 day'), through - %(longest)s) as since,
+                       greatest(coalesce(%(quizzes_through)s::timestamptz, quizzes_through - interval '1 day'), quizzes_through - %(longest)s) as quizzes_since
+                   from reached),
+               failures as (
+                   select q.student_id from period join analytics.quiz_results as q
+                       on not q.is_passed and q.completed_at > period.quizzes_since and q.completed_at <= period.quizzes_through)
+               select through, quizzes_through,
+                   (select count(distinct t.student_id) from analytics.tier_transitions as t
+                       join analytics.student_engagement_tiers as s on s.student_id = t.student_id and s.tier = 'at_risk'
+                       where t.to_tier = 'at_risk' and t.changed_at > period.since and t.changed_at <= period.through) as slipped,
+                   (select count(*) from failures) as failed,
+                   (select count(distinct student_id) from failures) as failing,
+                   (select coalesce(sum(completion_count), 0) from analytics.daily_activity
+                       where activity_on >= %(since_on)s and activity_on < %(local_on)s) as completed
+               from period""",
+            {
+                "through": through,
+                "quizzes_through": quizzes_through,
+                "longest": _LONGEST_LOOK_BACK,
+                "since_on": since_on,
+                "local_on": morning.local_on,
+            },
+        ).fetchone()
+    if found is None or found["through"] is None:
+        raise Problem("nothing is published yet; run `creator-reports run hourly` first.")
+    wishes = morning.wishes
+    news = News(
+        slipped_count=found["slipped"] if "studentAtRisk" in wishes else None,
+        failed_attempt_count=found["failed"] if "quizFailure" in wishes else None,
+        failing_student_count=found["failing"] if "quizFailure" in wishes else None,
+        completion_count=int(found["completed"]) if "studentCompletion" in wishes else None,
+    )
+    return Told(news, found["through"], found["quizzes_through"])
+
+
+def write(settings: Settings, reader: psycopg.Connection, morning: Morning, as_of: datetime, news: News, link: Link) -> Letter:
+    """The letter for a morning, with the five numbers of today. `as_of` is that of the report behind the link."""
+    columns = ", ".join(f"{name}::float8" if name.endswith("_change") else name for name in Figures.__dataclass_fields__)
+    with _as_creator(reader, morning.creator_id), reader.cursor(row_factory=class_row(Figures)) as cursor:
+        figures = cursor.execute(f"select {columns} from analytics.creator_overview".encode()).fetchone()
+    if figures is None:
+        raise Problem(f"there is no published row of creator {morning.creator_id}; run `creator-reports run hourly`, then again.")
+    return Letter(
+        company=morning.company,
+        timezone=morning.timezone,
+        edition_on=morning.local_on,
+        is_weekly=morning.edition == "weekly",
+        as_of=as_of,
+        news=news,
+        figures=figures,
+        link=link.url,
+        link_ends_at=link.expires_at,
+        dashboard_url=settings.dashboard_url,
+    )

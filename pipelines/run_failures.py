@@ -1,0 +1,31 @@
+"""Why a run failed, in the line that a person needs.
+
+Belongs here: reading Dagster's events of a run. Does not: telling anybody (jobs, watching).
+"""
+
+from collections.abc import Iterable, Sequence
+
+import dagster as dg
+
+
+def broken_checks(evaluations: Iterable[dg.AssetCheckEvaluation]) -> list[str]:
+    """Checks of severity error that do not hold, each with its asset and description."""
+    return [
+        f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name} ({evaluation.description or 'no description'})"
+        for evaluation in evaluations
+        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
+    ]
+
+
+def first_cause(evaluations: Iterable[dg.AssetCheckEvaluation], failures: Sequence[dg.DagsterEvent]) -> str:
+    """The broken checks, else the first failed step's own words. `failures` are the run's step failures in their order."""
+    if broken := broken_checks(evaluations):
+        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+        return f"Checks do not hold: {'; '.join(broken[:3])}{more}. Nothing was published; `creator-reports check` shows them all."
+    for event in failures:
+        data = event.step_failure_data
+        if data.user_failure_data is not None and data.user_failure_data.description:
+            return f"{event.step_key}: {data.user_failure_data.description}"
+        cause = data.error.cause or data.error if data.error else None
+        return f"{event.step_key}: {' '.join(cause.message.split())}" if cause else f"{event.step_key} failed"
+    return "See the run in the Dagster UI."

@@ -1,0 +1,191 @@
+"""What the data team is told, through a real HTTP server: one message per cause and window, in words, without links."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import UUID
+
+import dagster as dg
+import pytest
+
+from pipelines import alerts, export_log, sensors, warehouse, watching
+from pipelines.alerts import Alert
+from pipelines.problem import Problem
+from pipelines.settings import Settings
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@dataclass
+class Inbox:
+    """Messages that arrived, newest last; `status` is what the server answers."""
+
+    settings: Settings
+    messages: list[dict[str, str]] = field(default_factory=list)
+    status: int = 200
+
+    def fetch(self, query: str) -> list[tuple]:
+        """Rows of the warehouse."""
+        with warehouse.connect(self.settings, autocommit=True) as connection:
+            done = connection.execute(query.encode())
+            return done.fetchall() if done.description else []
+
+
+@pytest.fixture
+def inbox(settings: Settings) -> Iterator[Inbox]:
+    """A server that takes Apprise's JSON messages, and settings that name it."""
+    warehouse.init_db(settings)
+    inbox = Inbox(settings)
+
+    class Taker(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if inbox.status == 200:
+                inbox.messages.append({"title": message["title"], "text": message["message"]})
+            self.send_response(inbox.status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    urls = Settings(_env_file=None, alert_urls=f"json://127.0.0.1:{server.server_port}/?cto=5&rto=5").alert_urls  # pyrefly: ignore
+    inbox.settings = settings.model_copy(update={"alert_urls": urls})
+    yield inbox
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _alert(**changes: object) -> Alert:
+    words = {"cause": "run hourly: boom", "title": "hourly failed", "what": "boom", "whom": "everybody", "todo": "mend it"}
+    return Alert(**words | changes)  # pyrefly: ignore
+
+
+def test_a_cause_is_told_once_per_window(inbox: Inbox) -> None:
+    hours = [0, 1, 5, 6, 7, 12]
+    told = [alerts.tell(inbox.settings, _alert(), NOW + timedelta(hours=hour)) for hour in hours]
+    assert told == [True, False, False, True, False, True]
+    assert [message["title"] for message in inbox.messages] == ["Creator Reports: hourly failed"] * 3
+    assert inbox.messages[2]["text"].splitlines() == ["What: boom", "Whom: everybody", "Since: 2026-03-02 09:00 UTC", "Do: mend it"]
+    assert alerts.tell(inbox.settings, _alert(cause="run hourly: other"), NOW)
+
+
+def test_a_cause_that_is_gone_and_comes_back_is_told_at_once(inbox: Inbox) -> None:
+    for cause in ("gate: a", "gate: b"):
+        alerts.tell(inbox.settings, _alert(cause=cause), NOW)
+    assert alerts.forget(inbox.settings, "gate", but=["gate: b"]) == 1
+    assert alerts.tell(inbox.settings, _alert(cause="gate: a"), NOW)
+    assert not alerts.tell(inbox.settings, _alert(cause="gate: b"), NOW)
+
+
+def test_a_summary_is_told_once_for_good(inbox: Inbox) -> None:
+    assert alerts.tell(inbox.settings, _alert(repeats=False), NOW)
+    assert not alerts.tell(inbox.settings, _alert(repeats=False), NOW + timedelta(days=2))
+
+
+def test_what_could_not_be_told_is_told_later(inbox: Inbox) -> None:
+    inbox.status = 500
+    with pytest.raises(Problem, match="not every address in ALERT_URLS took the message"):
+        alerts.tell(inbox.settings, _alert(), NOW)
+    inbox.status = 200
+    assert alerts.tell(inbox.settings, _alert(), NOW)
+    nonsense = inbox.settings.model_copy(update={"alert_urls": Settings(_env_file=None, alert_urls="nonsense://x:secret@y").alert_urls})  # pyrefly: ignore
+    with pytest.raises(Problem, match="address 1 of 1 in ALERT_URLS") as refused:
+        alerts.tell(nonsense, _alert(cause="other: x"), NOW)
+    assert "secret" not in str(refused.value)
+
+
+def test_links_stay_out_of_messages(inbox: Inbox) -> None:
+    alerts.tell(inbox.settings, _alert(what="cannot put https://s3.example/reports/x?X-Amz-Signature=abc there"), NOW)
+    assert inbox.messages[0]["text"].splitlines()[0] == "What: cannot put … there"
+
+
+def test_the_same_trouble_an_hour_later_is_the_same_cause() -> None:
+    first = alerts.cause_of("run daily", "12 of 100 creators failed. First: creator 123e4567-e89b-12d3-a456-426614174000")
+    assert first == alerts.cause_of("run daily", "13 of 100 creators failed. First: creator 00000000-e89b-12d3-a456-426614174000")
+    assert first != alerts.cause_of("run hourly", "12 of 100 creators failed. First: creator 123e4567-e89b-12d3-a456-426614174000")
+
+
+def test_a_closed_gate_is_told_by_its_reason(inbox: Inbox) -> None:
+    inbox.fetch(
+        "insert into ops.gates select ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'bad rows: 1 of videos', '2026-03-01 12:00Z' from generate_series(1, 5) n"
+    )
+    (alert,) = watching.closed_gates(inbox.settings)
+    alerts.tell(inbox.settings, alert, NOW)
+    (message,) = inbox.messages
+    assert message["title"] == "Creator Reports: 5 creators get no new reports"
+    assert "bad rows: 1 of videos" in message["text"]
+    assert f"{UUID(int=1)}, {UUID(int=2)}, {UUID(int=3)} and 2 more" in message["text"]
+    assert "Since: 2026-03-01 12:00 UTC" in message["text"]
+
+
+def _log(inbox: Inbox, event: str, number: int, reason: str | None = None) -> None:
+    entry = export_log.Entry(
+        export_id=UUID(int=number), event=event, run_id="r", requested_by="t", creator_id=str(UUID(int=number)), report="students",
+        format="csv", edition_on=date(2026, 3, 1), reason=reason,
+    )  # fmt: skip
+    with warehouse.connect(inbox.settings, autocommit=True) as connection:
+        export_log.record(connection, entry)
+
+
+def test_failed_exports_and_mails_are_summed_up_once_a_day(inbox: Inbox) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    assert watching.yesterday(inbox.settings, tomorrow) is None
+    for number in range(1, 19):
+        _log(inbox, "finished", number)
+    assert watching.yesterday(inbox.settings, tomorrow) is None
+    _log(inbox, "failed", 19, "the store is full")
+    inbox.fetch(
+        "insert into ops.outbox (creator_id, edition, local_on, message_id, status, reason, ended_at)"
+        f" values ('{UUID(int=20)}', 'daily', current_date, 'x', 'failed', 'refused (550)', clock_timestamp())"
+    )
+    summary = watching.yesterday(inbox.settings, tomorrow)
+    assert summary is not None
+    assert "students.csv of 1 creator, first: the store is full; mail to 1 creator: refused (550)." in summary.what
+    assert "Only 94.7% of the creators" in summary.what
+    assert watching.yesterday(inbox.settings, tomorrow + timedelta(days=1)) is None
+
+
+@dg.op
+def break_off() -> None:
+    """An op that fails as ours do."""
+    raise dg.Failure("the store is full; free space there, then run again")
+
+
+@dg.job(name="hourly")
+def hourly() -> None:
+    """A job that fails."""
+    break_off()
+
+
+@pytest.mark.parametrize("will_retry", [False, True])
+def test_a_failed_run_is_told_unless_dagster_repeats_it(inbox: Inbox, will_retry: bool) -> None:
+    sensor = next(one for one in sensors.build_sensors(inbox.settings) if one.name == "failed_runs")
+    with dg.DagsterInstance.ephemeral() as instance:
+        tags = {"dagster/will_retry": "true"} if will_retry else {}
+        result = hourly.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
+        run = instance.get_run_by_id(result.run_id)
+        assert run is not None
+        event = next(event for event in result.all_events if event.is_run_failure)
+        context = dg.build_run_status_sensor_context("failed_runs", event, instance, run).for_run_failure()
+        sensor(context)
+    assert len(inbox.messages) == (0 if will_retry else 1)
+    if not will_retry:
+        assert inbox.messages[0]["title"] == "Creator Reports: hourly failed"
+        assert "What: break_off: the store is full; free space there, then run again (run " in inbox.messages[0]["text"]
+        assert "Whom: every creator: tables stay empty" in inbox.messages[0]["text"]
+
+
+def test_without_an_address_nobody_is_told(settings: Settings) -> None:
+    for sensor in sensors.build_sensors(settings):
+        assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+        assert sensor.description
+    gates = next(one for one in sensors.build_sensors(settings) if one.name == "gates_and_exports")
+    skipped = gates(dg.build_sensor_context())
+    assert "ALERT_URLS is not set" in skipped.skip_message
