@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 
@@ -62,6 +63,10 @@ def cli() -> None:
       creator-reports link NAME       fresh links to a creator's newest files
       creator-reports check           every check, in words
       creator-reports history         what was exported, when, for whom
+      creator-reports revoke NAME     links that were given open nothing any more
+    \b
+    A person wants to be forgotten:
+      creator-reports forget-student ID
     \b
     After the loss of the database:
       creator-reports restore-ledger  what `run daily` saved of the past back into a fresh one
@@ -322,6 +327,31 @@ def reader_token(creator: str, lifetime: timedelta) -> None:
 
 
 @cli.command()
+@click.argument("target", metavar="CREATOR|EXPORT_ID")
+@click.option("--reason", default="", help="Why; it stands in `history`.")
+def revoke(target: str, reason: str) -> None:
+    """End links that were given: to all files of CREATOR (an id or a name), or to the one file of EXPORT_ID.
+
+    \b
+    EXPORT_ID is the first column of `history`; its first 8 characters will do, when they tell it from all others.
+    The files are deleted, and their keys are never given again, also not for the same bytes: old links stay dead.
+      creator-reports revoke acme --reason "shared by mistake"
+      creator-reports run daily --creator acme    makes the files anew; `link` then gives new links
+    """
+    from pipelines import console, revocation, warehouse
+
+    settings = _prepared()
+    with warehouse.connect(settings, autocommit=True) as connection:
+        found = revocation.find_target(connection, target)
+    count = revocation.revoke(settings, found, revocation.Wish("revoke", f"cli:{getpass.getuser()}", reason or "revoked by hand"))
+    what = f"{found.export.report}.{found.export.format} of creator" if found.export else "all files of creator"
+    console.say(
+        f"revoked {what} {found.creator_id}: {count} objects deleted, links to them open nothing."
+        f" `creator-reports run daily --creator {found.creator_id}` makes the files anew."
+    )
+
+
+@cli.command()
 def creators() -> None:
     """List the creators who receive reports: on the enterprise plan, not expired."""
     from pipelines import console, links, warehouse
@@ -334,16 +364,28 @@ def creators() -> None:
 @click.option("--creator", default=None, help="Only this creator's id.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows.")
 def history(creator: str | None, limit: int) -> None:
-    """The audit log of exports and links, newest first."""
+    """The audit log of exports, links and revocations, newest first."""
     from pipelines import console, export_log, warehouse
     from pipelines.arguments import parse_creator_id
 
     wanted = parse_creator_id(creator)
     with warehouse.connect(_prepared(), autocommit=True) as connection:
         entries = export_log.history(connection, wanted, limit)
-    headings = ["at", "event", "creator", "report", "format", "edition", "rows", "bytes", "asked by", "reason"]
+    headings = ["export", "at", "event", "creator", "report", "format", "edition", "rows", "bytes", "asked by", "reason"]
     rows = [
-        (e.logged_at, e.event, e.creator_id, e.report, e.format, e.edition_on, e.row_count, e.byte_count, e.requested_by, e.reason)
+        (
+            str(e.export_id)[:8],
+            e.logged_at,
+            e.event,
+            e.creator_id,
+            e.report,
+            e.format,
+            e.edition_on,
+            e.row_count,
+            e.byte_count,
+            e.requested_by,
+            e.reason,
+        )
         for e in entries
     ]
     console.show_table(headings, rows, right=["rows", "bytes"])
@@ -368,6 +410,32 @@ def check(as_json: bool) -> None:
     failed = [outcome for outcome in outcomes if not outcome.passed and outcome.severity == "error"]
     if failed:
         raise Problem(f"{len(failed)} of {len(outcomes)} checks fail: {', '.join(sorted({f'{o.where} {o.name}' for o in failed})[:3])}.")
+
+
+@cli.command("forget-student")
+@click.argument("student", metavar="ID", type=click.UUID)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget_student(student: UUID, yes: bool) -> None:
+    """Erase the personal data of a student at once and for good: rows, published rows, files, saved days. There is no way back.
+
+    \b
+    Counts of past days stay, under a random id. The student is never taken in again, also when the source still has
+    the row, and after a restore. All files of the student's creator are deleted and links to them end:
+      creator-reports run hourly                   brings counts and rates that others see in line
+      creator-reports run daily --creator NAME     makes the creator's files anew
+    Stopped half-way: start it again, it ends the same.
+    """
+    from pipelines import catalog, console, forgetting
+
+    settings = _prepared()
+    forgetting.require_known(settings, student)
+    if not yes:
+        click.confirm(f"Erase student {student} for good?", abort=True)
+    done = forgetting.forget(settings, catalog.load_catalog(), student, requested_by=f"cli:{getpass.getuser()}", say=console.say)
+    again = ", ".join(f"`creator-reports run daily --creator {creator}`" for creator in done.creators)
+    console.say(f"student {student} is {'erased already; what was left is done' if done.was_erased else 'erased'}.")
+    if again:
+        console.say(f"{done.object_count} files were deleted; {again} makes them anew.")
 
 
 @cli.command("restore-ledger")

@@ -13,12 +13,12 @@ from datetime import date
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 
-from pipelines import export_log, frames, ownership, warehouse
+from pipelines import export_log, frames, ownership, revocation, warehouse
 from pipelines.catalog import Catalog, Report
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 from pipelines.store import RENEWED_AFTER, Store, disposition, object_key
-from reports.formats import FORMATS
+from reports.formats import FORMATS, Format
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,11 @@ class Worker:
             bundle = frames.read_bundle(self._reader, self._catalog, creator_id)
             ownership.require(self._owners, creator_id, bundle.frames.values(), self._kept)
             latest = export_log.latest_files(self._log, creator_id)
+            revoked = revocation.revoked_keys(self._log, creator_id)
             for name in self._order.reports:
                 report = self._catalog.reports[name]
                 for suffix in report.formats:
-                    event, size = self._export(creator_id, generation, bundle, report, suffix, latest.get((name, suffix)))
+                    event, size = self._export(creator_id, (generation, revoked), bundle, report, suffix, latest.get((name, suffix)))
                     tally.files[event] += 1
                     tally.byte_count += size
         except psycopg.OperationalError:
@@ -120,9 +121,15 @@ class Worker:
         return row[0]
 
     def _export(
-        self, creator_id: str, generation: str, bundle: frames.Bundle, report: Report, suffix: str, last: export_log.LoggedEntry | None
+        self,
+        creator_id: str,
+        place: tuple[str, set[str]],
+        bundle: frames.Bundle,
+        report: Report,
+        suffix: str,
+        last: export_log.LoggedEntry | None,
     ) -> tuple[str, int]:
-        """One file: unchanged, finished or failed, and its bytes when uploaded."""
+        """One file: unchanged, finished or failed, and its bytes when uploaded. `place` is the creator's generation, and its keys that were revoked."""
         fmt = FORMATS[suffix]
         digest = bundle.digest(report, suffix, self._fingerprint)
         entry = export_log.Entry(
@@ -139,28 +146,38 @@ class Worker:
             row_count=bundle.frames[report.mart].table.num_rows,
             content_digest=digest,
         )
-        if last is not None and last.content_digest == digest and self._is_kept(last, generation):
+        if last is not None and last.content_digest == digest and self._is_kept(last, place):
             if (last.edition_on, last.as_of) != (entry.edition_on, entry.as_of):  # the same edition again leaves nothing to note
                 export_log.record(
                     self._log, replace(entry, event="unchanged", byte_count=last.byte_count, sha256=last.sha256, object_key=last.object_key)
                 )
             return "unchanged", 0
-        export_log.record(self._log, entry)
+        data = self._render(entry, bundle, report, fmt)
+        sha256 = hashlib.sha256(data).hexdigest()
+        key = object_key(creator_id, place[0], report.name, sha256, fmt.suffix, revoked=place[1])
+        entry = replace(entry, byte_count=len(data), sha256=sha256, object_key=key)
+        export_log.record(self._log, entry)  # with its key: there is no object, however a run ends, of which the log does not know
         try:
-            data = fmt.render(bundle.document(report))
-            sha256 = hashlib.sha256(data).hexdigest()
-            key = object_key(creator_id, generation, report.name, sha256, fmt.suffix)
             shown = disposition(bundle.creator_name, report.title, self._order.edition_on, fmt.suffix, is_inline=fmt.is_inline)
             self._store.put(key, data, fmt.content_type, shown)
         except Exception as error:
             export_log.record(self._log, replace(entry, event="failed", reason=_one_line(error)))
             raise
-        export_log.record(self._log, replace(entry, event="finished", byte_count=len(data), sha256=sha256, object_key=key))
+        export_log.record(self._log, replace(entry, event="finished"))
         return "finished", len(data)
 
-    def _is_kept(self, last: export_log.LoggedEntry, generation: str) -> bool:
-        """Whether the object of an earlier run can serve on: of this generation, young enough, and there."""
-        if last.object_key is None or f"/{generation}/" not in last.object_key:
+    def _render(self, entry: export_log.Entry, bundle: frames.Bundle, report: Report, fmt: Format) -> bytes:
+        """The bytes of a file; what cannot be rendered is noted as started and failed."""
+        try:
+            return fmt.render(bundle.document(report))
+        except Exception as error:
+            export_log.record(self._log, entry)
+            export_log.record(self._log, replace(entry, event="failed", reason=_one_line(error)))
+            raise
+
+    def _is_kept(self, last: export_log.LoggedEntry, place: tuple[str, set[str]]) -> bool:
+        """Whether the object of an earlier run can serve on: of this generation, not revoked, young enough, and there."""
+        if last.object_key is None or f"/{place[0]}/" not in last.object_key or last.object_key in place[1]:
             return False
         age = self._store.age(last.object_key)
         return age is not None and age < RENEWED_AFTER

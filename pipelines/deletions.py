@@ -9,6 +9,7 @@ the personal data leaves on a later day, when a night misses the student again. 
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -38,7 +39,7 @@ def apply(
 
     With `is_tracked` the rows are kept aside as changes, so that edges fire: a student who is gone as a delete, one who is back as an insert.
     """
-    erased = _erase(connection, catalog, as_of, is_tracked=is_tracked)
+    erased = erase(connection, catalog, _DUE.format(as_of=sql.Literal(as_of)), as_of, is_tracked=is_tracked)
     students = catalog.sources[STUDENTS]
     others = [table for table in catalog.sources.values() if table is not students]
     counts = {table.name: _take_out(connection, table, _is_gone(table), is_tracked=is_tracked) for table in others}
@@ -90,9 +91,18 @@ def _note_students(connection: psycopg.Connection, students: SourceTable, statem
     return row[0] if row else 0
 
 
-def _erase(connection: psycopg.Connection, catalog: Catalog, as_of: datetime, *, is_tracked: bool) -> int:
-    """Erase students whom a second night misses: personal rows leave `raw`, what is kept goes under a random id; the number of students."""
-    count = erasure.give_ids(connection, _DUE.format(as_of=sql.Literal(as_of)))
+def hide(connection: psycopg.Connection, catalog: Catalog, student_id: UUID, as_of: datetime, *, is_tracked: bool) -> None:
+    """Give a student of `raw` a tombstone, as a night does that misses the student first."""
+    statement = sql.SQL(
+        "insert into raw.tombstones select id, {} from raw.students where id = {} on conflict do nothing returning student_id"
+    ).format(as_of, student_id)
+    _note_students(connection, catalog.sources[STUDENTS], statement, "delete" if is_tracked else None)
+
+
+def erase(connection: psycopg.Connection, catalog: Catalog, students: sql.Composable, as_of: datetime, *, is_tracked: bool) -> int:
+    """Erase the students whose ids the query `students` gives: personal rows leave `raw`, what is kept goes under a random id (pg_temp.erased knows both until
+    the transaction ends); the number of students."""
+    count = erasure.give_ids(connection, students)
     if not count:
         return 0
     connection.execute(
@@ -104,7 +114,7 @@ def _erase(connection: psycopg.Connection, catalog: Catalog, as_of: datetime, *,
     for table in reversed(list(catalog.sources.values())):  # what names a row goes before the row
         if erasure.is_personal(table, catalog.sources):
             _take_out(connection, table, erasure.belongs(table, catalog.sources, ids, ["raw"]), is_tracked=is_tracked)
-    tables = _tables_of_students(connection, catalog)
+    tables = tables_of_students(connection, catalog)
     _touch(connection, catalog, tables, "id")
     erasure.rekey(connection, tables)
     _touch(connection, catalog, tables, "new_id")
@@ -113,7 +123,7 @@ def _erase(connection: psycopg.Connection, catalog: Catalog, as_of: datetime, *,
     return count
 
 
-def _tables_of_students(connection: psycopg.Connection, catalog: Catalog) -> list[KeptTable]:
+def tables_of_students(connection: psycopg.Connection, catalog: Catalog) -> list[KeptTable]:
     """The ledger and the tables of models with rows of students, saved or not; those that no run has made yet are left out."""
     saved = keeping.day_tables(catalog)
     beside = [

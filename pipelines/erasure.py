@@ -20,6 +20,15 @@ DIGEST = "encode(sha256(convert_to({}::text, 'UTF8')), 'hex')"
 """SQL of the digest under which a student's id stands in ops.erasures."""
 
 
+_RANDOM_ID = warehouse.trusted_sql("overlay(gen_random_uuid()::text placing '8' from 15)::uuid")
+"""A random UUID of version 8: no source gives such ids (databases give 4 and 7), so rows under one are known to be those of an erased student, and nothing more."""
+
+
+def is_random_id(column: str) -> sql.Composable:
+    """SQL of the condition that an id stands for an erased student."""
+    return warehouse.trusted_sql(f"substr({column}::text, 15, 1) = '8'")
+
+
 def is_personal(table: SourceTable, tables: Mapping[str, SourceTable]) -> bool:
     """Whether the rows of a table belong to students: they name one, or a row that belongs to one."""
     return table.name == STUDENTS or any(is_personal(tables[parent], tables) for parent in table.references.values())
@@ -68,7 +77,9 @@ def drop_rows(connection: psycopg.Connection, tables: Mapping[str, SourceTable],
 
 def give_ids(connection: psycopg.Connection, students: sql.Composable) -> int:
     """Give the students whose ids the query `students` gives a random id each, in pg_temp.erased until the transaction ends; how many they are."""
-    connection.execute("create temp table erased (id uuid primary key, new_id uuid not null default gen_random_uuid()) on commit drop")
+    connection.execute(
+        sql.SQL("create temp table erased (id uuid primary key, new_id uuid not null default {}) on commit drop").format(_RANDOM_ID)
+    )
     return connection.execute(sql.SQL("insert into pg_temp.erased (id) {}").format(students)).rowcount
 
 

@@ -89,6 +89,15 @@ def edition_files(connection: psycopg.Connection, edition_on: date) -> list[Logg
     return _entries(connection, query, (edition_on,))
 
 
+def find_exports(connection: psycopg.Connection, first: str) -> list[LoggedEntry]:
+    """Exports and links with an object whose ids begin with `first` (hexadecimal): the newest row of each, three at most."""
+    query = (
+        _SELECT.replace("select ", "select distinct on (export_id) ", 1)
+        + " where export_id::text like %s and object_key is not null and event <> 'revoked' order by export_id, log_id desc limit 3"
+    )
+    return _entries(connection, query, (f"{first}%",))
+
+
 def history(connection: psycopg.Connection, creator_id: str | None, limit: int) -> list[LoggedEntry]:
     """The newest `limit` rows, of all creators or of one, newest first."""
     where = " where creator_id = %s" if creator_id else ""
@@ -117,8 +126,8 @@ def write_abandoned(connection: psycopg.Connection, run_id: str) -> int:
         if connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)).fetchone() != (True,):
             continue  # that run is alive, in another process
         count += connection.execute(
-            """insert into ops.export_log (export_id, event, run_id, requested_by, creator_id, report, format, edition_on, as_of, reason)
-               select export_id, 'abandoned', run_id, requested_by, creator_id, report, format, edition_on, as_of, %s
+            """insert into ops.export_log (export_id, event, run_id, requested_by, creator_id, report, format, edition_on, as_of, object_key, reason)
+               select export_id, 'abandoned', run_id, requested_by, creator_id, report, format, edition_on, as_of, object_key, %s
                from ops.export_log s where event = 'started' and run_id = %s and not exists (
                    select from ops.export_log e where e.export_id = s.export_id and e.event in ('finished', 'failed', 'abandoned'))
                on conflict do nothing""",

@@ -103,31 +103,28 @@ def _take_snapshot(
     return Snapshot(source, target, settings.source_schema, row[0]), complete_through
 
 
-def _fill(
-    settings: Settings, snapshot: Snapshot, tables: Mapping[str, SourceTable], is_nightly: bool
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Read all tables and what belongs to the rows read; how many rows changed and how many were missed before, by table."""
+def _fill(settings: Settings, snapshot: Snapshot, tables: Mapping[str, SourceTable], is_nightly: bool) -> dict[str, int]:
+    """Read all tables and what belongs to the rows read; how many rows changed, by table."""
     marks = dict(snapshot.target.execute("select table_name, watermark from ops.watermarks").fetchall())
     snapshot.target.execute("delete from incoming.gone")
-    changed, missed = {}, {}
+    changed = {}
     for name, table in tables.items():
         changed[name] = snapshot.read_changed(table, _since(settings, table, marks.get(name), is_nightly))
         quarantine.read_again(snapshot, table)
     key_comparison.read_again(snapshot, tables[STUDENTS])
-    for name, table in tables.items():
-        missed[name] = key_comparison.compare_keys(snapshot, table, tables) if is_nightly else 0
+    if is_nightly:
+        for table in tables.values():
+            key_comparison.compare_keys(snapshot, table, tables)
     for table in reversed(list(tables.values())):
         quarantine.read_parents(snapshot, table, tables)
-    return changed, missed
+    return changed
 
 
-def _judge_all(
-    snapshot: Snapshot, tables: Mapping[str, SourceTable], counts: tuple[Mapping[str, int], Mapping[str, int]]
-) -> tuple[list[TableRead], list[str]]:
+def _judge_all(snapshot: Snapshot, tables: Mapping[str, SourceTable], counts: Mapping[str, int]) -> tuple[list[TableRead], list[str]]:
     """Set bad rows aside; with the reasons to stop, where too many of a table are bad."""
     reads, stops = [], []
     for name, table in tables.items():
-        changed, missed = (count[name] for count in counts)
+        changed, missed = counts[name], key_comparison.count_missed(snapshot.target, table)
         judgement = quarantine.judge(snapshot, table, tables, changed + missed)
         reads.append(TableRead(name, changed, missed, judgement.set_aside_count))
         stops += [judgement.stop] if judgement.stop else []

@@ -19,6 +19,11 @@ _FEWEST = 20
 _STUDENT_SHARE, _SHARE = 0.01, 0.5
 """A run stops when more than this share of the students, or of another table, is gone."""
 
+_ORPHANS = sql.SQL("(select distinct w.student_id as id from raw.watch_gains w where {} and not {})").format(
+    warehouse.trusted_sql("not exists (select from raw.students s where s.id = w.student_id)"), erasure.is_random_id("w.student_id")
+)
+"""Students whom the ledger names and the mirror does not, but for those who are erased."""
+
 
 def read_again(snapshot: Snapshot, students: SourceTable) -> None:
     """Add students with a tombstone to `incoming`, if they are back."""
@@ -27,8 +32,8 @@ def read_again(snapshot: Snapshot, students: SourceTable) -> None:
         snapshot.read_wanted(students)
 
 
-def compare_keys(snapshot: Snapshot, table: SourceTable, tables: Mapping[str, SourceTable]) -> int:
-    """Note in `incoming.gone` which rows of `raw` the source has no longer, and add those that neither `raw` nor quarantine has to `incoming`; how many.
+def compare_keys(snapshot: Snapshot, table: SourceTable, tables: Mapping[str, SourceTable]) -> None:
+    """Note in `incoming.gone` which rows of `raw` the source has no longer, and add those that neither `raw` nor quarantine has to `incoming`.
 
     Rows that name what is gone are read again too: they may say something else by now, without a later date. Tables that this one names must have been
     compared before.
@@ -36,12 +41,35 @@ def compare_keys(snapshot: Snapshot, table: SourceTable, tables: Mapping[str, So
     keys = snapshot.read_keys(table)
     _note_gone(snapshot.target, table, tables, keys)
     if snapshot.since[table.name] is None:
-        return 0
-    missed_count = snapshot.read_wanted(table) if snapshot.want(table, _missed(table, keys)) else 0
+        return
+    if snapshot.want(table, _missed(table, keys)):
+        snapshot.read_wanted(table)
+        _note_missed(snapshot, table)
     beside = [column for column, parent in table.references.items() if parent != STUDENTS]
     if beside and snapshot.want(table, sql.SQL(" union ").join(_left_behind(table, column) for column in beside)):
         snapshot.read_wanted(table)
-    return missed_count
+
+
+def _note_missed(snapshot: Snapshot, table: SourceTable) -> None:
+    """Keep the keys of missed rows (pg_temp.wanted) until they are counted."""
+    snapshot.target.execute(
+        sql.SQL("create temp table {} on commit drop as select distinct {} from pg_temp.wanted w").format(
+            sql.Identifier(f"missed_{table.name}"), _key(table, "w")
+        )
+    )
+
+
+def count_missed(target: psycopg.Connection, table: SourceTable) -> int:
+    """Rows of `incoming` that runs had missed. Ask when the rows of the erased are gone from there: nobody misses those."""
+    name = f"missed_{table.name}"
+    if target.execute("select to_regclass(format('pg_temp.%%I', %s::text))", (name,)).fetchone() == (None,):
+        return 0
+    row = target.execute(
+        sql.SQL("select count(*) from {} i where exists (select from {} m where {})").format(
+            sql.Identifier("incoming", table.name), sql.Identifier("pg_temp", name), _same_key(table, "m", "i")
+        )
+    ).fetchone()
+    return row[0] if row else 0
 
 
 def _note_gone(target: psycopg.Connection, table: SourceTable, tables: Mapping[str, SourceTable], keys: sql.Composable) -> None:
@@ -50,8 +78,9 @@ def _note_gone(target: psycopg.Connection, table: SourceTable, tables: Mapping[s
         sql.SQL("not exists (select from {} s where {})").format(keys, _same_key(table, "s", "r")),
     )
     gone: list[tuple[sql.Composable, sql.Composable]] = [(raw, lost)]
-    if table.name == STUDENTS:  # a restored tombstone has no row in raw
+    if table.name == STUDENTS:  # a restored tombstone has no row in raw, nor has a restored ledger's student who left since the save
         gone.append((warehouse.trusted_sql("(select student_id as id from raw.tombstones)"), lost))
+        gone.append((_ORPHANS, lost))
     # Whose a row is, only such a parent tells: without it the row could never be erased.
     gone += [
         (raw, sql.SQL("r.{} in ({})").format(sql.Identifier(column), _gone_ids(parent)))

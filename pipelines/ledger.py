@@ -138,6 +138,13 @@ def book_zones(connection: psycopg.Connection, run: warehouse.Run) -> None:
     connection.execute(_ZONES, {"as_of": run.as_of})
 
 
+def open_positions(connection: psycopg.Connection) -> None:
+    """Make pg_temp.watch_positions for a transaction that books no progress."""
+    connection.execute(
+        "create temp table watch_positions (student_id uuid, video_id uuid, last_no integer, is_gain boolean) on commit drop"
+    )
+
+
 def book_gains(connection: psycopg.Connection, run: warehouse.Run) -> int:
     """Append what incoming.video_progress changes to the ledger and return the number of rows; leaves pg_temp.watch_positions for the mirror.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from pipelines import export_log, gates, publish, render, warehouse
+from pipelines import export_log, gates, publish, render, revocation, warehouse
 from pipelines.problem import Problem, UsageProblem
 from pipelines.settings import Settings
 from pipelines.store import Store
@@ -94,6 +94,10 @@ def mint(
 def _mint_one(
     store: Store, connection: psycopg.Connection, entry: export_log.LoggedEntry, name: str, lifetime: timedelta, requested_by: str
 ) -> FileLink:
+    if entry.object_key is not None and revocation.is_revoked(connection, entry.creator_id, entry.object_key):
+        raise Problem(
+            f"the file {entry.report}.{entry.format} of {name!r} was revoked; `creator-reports run daily --creator {entry.creator_id}` makes it anew."
+        )
     if entry.object_key is None or store.age(entry.object_key) is None:
         raise Problem(
             f"the file {entry.report}.{entry.format} of {name!r} is no longer in the store; run `creator-reports run daily --creator {entry.creator_id}`."

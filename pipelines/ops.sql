@@ -188,6 +188,15 @@ comment on table ops.generations is 'The random part of each creator''s object k
 grant select, insert on ops.generations to publisher;
 grant update (creator_id) on ops.generations to publisher; -- FOR SHARE needs one updatable column
 
+-- Revocations. See pipelines/revocation.py.
+create table if not exists ops.revoked_keys (
+    object_key text primary key, creator_id uuid not null, revoked_at timestamptz not null default clock_timestamp());
+comment on table ops.revoked_keys is 'Object keys that were revoked one by one: never given again, also not when the same bytes are rendered again.';
+create index if not exists revoked_keys_creator on ops.revoked_keys (creator_id);
+create table if not exists ops.leaving_objects (prefix text primary key, noted_at timestamptz not null default clock_timestamp());
+comment on table ops.leaving_objects is 'Beginnings of keys whose objects are to be deleted from the store: noted with the revocation, gone when they are.';
+grant select on ops.revoked_keys to publisher;
+
 create table if not exists ops.export_log (
     log_id bigint generated always as identity primary key,
     export_id uuid not null,
@@ -196,6 +205,13 @@ create table if not exists ops.export_log (
     run_id text not null, requested_by text not null, creator_id uuid not null, report text not null, format text not null,
     edition_on date, as_of timestamptz, complete_through timestamptz, row_count bigint, byte_count bigint, sha256 text, object_key text, content_digest text, expires_at timestamptz, reason text);
 comment on table ops.export_log is 'Append-only: who asked for what, what came of it. `started` is committed before an upload, its outcome after. Never a link.';
+do $$ begin
+    if not exists (select from pg_constraint where conrelid = 'ops.export_log'::regclass and pg_get_constraintdef(oid) like '%revoked%') then
+        alter table ops.export_log drop constraint if exists export_log_event_check;
+        alter table ops.export_log add constraint export_log_event_check
+            check (event in ('started', 'finished', 'failed', 'abandoned', 'unchanged', 'linked', 'revoked'));
+    end if;
+end $$;
 create unique index if not exists export_log_one_start on ops.export_log (export_id) where event = 'started';
 create unique index if not exists export_log_one_end on ops.export_log (export_id) where event in ('finished', 'failed', 'abandoned');
 create index if not exists export_log_latest on ops.export_log (creator_id, report, format, log_id desc);

@@ -10,7 +10,7 @@ from datetime import date
 import dagster as dg
 from pydantic import Field
 
-from pipelines import export_log, freshness, gates, publish, render, warehouse
+from pipelines import export_log, freshness, gates, publish, render, revocation, warehouse
 from pipelines.assets import numbers
 from pipelines.catalog import Catalog, Report
 from pipelines.creator_files import Order, Tally
@@ -75,12 +75,14 @@ def _render_edition(
                 _delivered_result(name, order.edition_on, [entry for entry in delivered if entry.report == name]) for name in order.reports
             )
             return
-        wanted = choose_creators(render.entitled_creators(connection, as_of), chosen)
+        entitled = render.entitled_creators(connection, as_of)
+        wanted = choose_creators(entitled, chosen)
         closed = gates.closed(connection)
     creators = [creator for creator in wanted if creator not in closed]
     held = [f"creator {creator} keeps the last good report: {closed[creator]}" for creator in wanted if creator in closed]
     for line in held[:20]:
         context.log.warning(line)
+    revocation.follow_plans(settings, entitled, order.run_id, context.log.info)
     began = time.monotonic()
     tally = render.render_all(settings, catalog, order, creators, say=context.log.info, advance=_progress(context.log.info))
     context.log.info(f"{summarize(tally)}; {len(held)} with a closed gate keep their last good report")

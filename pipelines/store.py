@@ -6,10 +6,11 @@ would live as long as it says (signing). Over 200 lines: one short method per th
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain, count
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
@@ -42,9 +43,19 @@ class Link:
     expires_at: datetime
 
 
-def object_key(creator_id: str, generation: str, name: str, sha256: str, suffix: str) -> str:
-    """`reports/<creator_id>/<generation>/<name>/<sha256>.<suffix>`: same bytes, same key; another generation, another place."""
-    return f"reports/{creator_id}/{generation}/{name}/{sha256}.{suffix}"
+def generation_prefix(creator_id: str, generation: str) -> str:
+    """How all keys of a creator's generation begin."""
+    return f"reports/{creator_id}/{generation}/"
+
+
+def object_key(creator_id: str, generation: str, name: str, sha256: str, suffix: str, *, revoked: Container[str] = ()) -> str:
+    """`reports/<creator_id>/<generation>/<name>/<sha256>.<suffix>`: same bytes, same key; another generation, another place.
+
+    A key among `revoked` is never given again: the same bytes then get `<sha256>-2.<suffix>`, or the next number that is free.
+    """
+    stem = f"{generation_prefix(creator_id, generation)}{name}/{sha256}"
+    numbered = (f"{stem}-{number}.{suffix}" for number in count(2))
+    return next(key for key in chain([f"{stem}.{suffix}"], numbered) if key not in revoked)
 
 
 def disposition(creator_name: str, title: str, edition_on: date, suffix: str, *, is_inline: bool) -> str:
@@ -182,7 +193,7 @@ class Store:
         try:
             yield
         except ClientError as error:
-            answer = error.response.get("ResponseMetadata", {})
+            answer: Any = error.response.get("ResponseMetadata", {})
             code, status = error.response["Error"].get("Code", "?"), answer.get("HTTPStatusCode", 0)
             if passing is not None and passing in {str(status), code}:
                 raise

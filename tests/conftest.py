@@ -88,6 +88,24 @@ def small_source(request: pytest.FixtureRequest, world: World, settings: Setting
 
 
 @pytest.fixture(scope="module")
+def module_source(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSource]:
+    """An empty source in the warehouse's database, with buckets of its own, for all tests of one file."""
+    name = f"small_{uuid.uuid4().hex[:12]}"
+    buckets = {"s3_bucket": name.replace("_", "-"), "ledger_bucket": f"{name.replace('_', '-')}-ledger"}
+    for wanted in buckets.values():
+        world.objectstore.client().create_bucket(Bucket=wanted)
+    values = world.environment() | buckets | {"database_url": world.create_database(name)}
+    settings = Settings(_env_file=None, local_dir=tmp_path_factory.mktemp("small"), **values)  # pyrefly: ignore
+    warehouse.init_db(settings)
+    with warehouse.open_connection(settings.source_address) as connection:
+        source.build(connection, replica=True)
+        connection.commit()
+        connection.autocommit = True
+        yield SmallSource(settings, connection)
+    world.drop_database(name)
+
+
+@pytest.fixture(scope="module")
 def platform(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A database and two buckets for the end-to-end tests of one file, and the command line pointed at them."""
     name = f"platform_{uuid.uuid4().hex[:12]}"

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import psycopg
 import pytest
 
 from tests.platform import Platform
@@ -137,11 +138,16 @@ def test_all_checks_hold_and_can_be_read_by_programs(platform: Platform, links: 
 
 def test_a_narrowed_daily_run_renders_only_those_creators(platform: Platform, links: list[dict]) -> None:
     creator = links[0]["creator_id"]
+    lost = next(link for link in links if link["creator_id"] != creator)
+    with psycopg.connect(platform.environment["DATABASE_URL"]) as connection:
+        connection.execute("update app.creators set current_plan = 'basic', updated_at = now() where id = %s", (lost["creator_id"],))
     platform.succeed("tick", "--hours", "1")
     last = platform.fetch("select max(log_id) from ops.export_log")[0][0]
     platform.succeed("run", "daily", "--creator", creator)
-    creators = platform.fetch(f"select distinct creator_id::text from ops.export_log where log_id > {last}")
-    assert creators in ([(creator,)], [])
+    after = f"from ops.export_log where log_id > {last} and event"
+    assert platform.fetch(f"select distinct creator_id::text {after} <> 'revoked'") in ([(creator,)], [])
+    assert platform.fetch(f"select creator_id::text, requested_by {after} = 'revoked'") == [(lost["creator_id"], "plan")]
+    assert _open(lost["url"])[0] == 404, "who loses the plan loses the links"
 
 
 def test_a_check_names_the_creators_whose_preferences_are_bad(platform: Platform, links: list[dict]) -> None:

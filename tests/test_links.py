@@ -62,5 +62,5 @@ def test_a_refusal_names_the_clock_when_that_is_why(settings: Settings) -> None:
     assert settings.s3_endpoint_url
     with shifted_store(settings.s3_endpoint_url, timedelta(hours=1)) as endpoint:
         store = _store(settings, s3_endpoint_url=endpoint, aws_secret_access_key="wrong")
-        with pytest.raises(Problem, match="access is refused, and the store's clock is 3,[56]\\d\\d s ahead of ours"):
+        with pytest.raises(Problem, match=r"access is refused, and the store's clock is 3,[56]\d\d s ahead of ours"):
             store.require()
