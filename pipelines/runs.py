@@ -14,6 +14,7 @@ import dagster as dg
 import psycopg
 
 from pipelines import publish, warehouse
+from pipelines.instance import keep_connections
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 
@@ -85,7 +86,9 @@ def build_guard(settings: Settings) -> dg.ResourceDefinition:
     """The run lock as a resource, so that Dagster lets it go when the run ends, however it ends."""
 
     @dg.resource(description="Holds the run lock from the first step that writes to the publish.")
-    def run_guard(_: dg.InitResourceContext) -> Iterator[warehouse.RunGuard]:
+    def run_guard(context: dg.InitResourceContext) -> Iterator[warehouse.RunGuard]:
+        if context.instance is not None:  # the process of a run that UI or schedule started opened it itself
+            keep_connections(context.instance)
         guard = warehouse.RunGuard(settings)
         try:
             yield guard

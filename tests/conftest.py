@@ -17,6 +17,7 @@ from pipelines.local.world import World
 from pipelines.settings import Settings
 from tests.guard import guard
 from tests.platform import Platform
+from tests.program import Warm, warm
 from tests.small_source import SmallSource
 
 
@@ -87,6 +88,13 @@ def small_source(request: pytest.FixtureRequest, world: World, settings: Setting
         world.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def program() -> Iterator[Warm]:
+    """The program, started without paying its imports each time; `platform.cold()` starts it as a user does."""
+    with warm() as program:
+        yield program
+
+
 @pytest.fixture(scope="module")
 def module_source(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSource]:
     """An empty source in the warehouse's database, with buckets of its own, for all tests of one file."""
@@ -106,7 +114,7 @@ def module_source(world: World, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="module")
-def platform(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def platform(world: World, program: Warm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A database and two buckets for the end-to-end tests of one file, and the command line pointed at them."""
     name = f"platform_{uuid.uuid4().hex[:12]}"
     bucket = name.replace("_", "-")
@@ -114,5 +122,5 @@ def platform(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     for wanted in (bucket, ledger):
         world.objectstore.client().create_bucket(Bucket=wanted)
     values = world.environment() | {"database_url": world.create_database(name), "s3_bucket": bucket, "ledger_bucket": ledger}
-    yield Platform(tmp_path_factory.mktemp("platform"), {key.upper(): value for key, value in values.items()})
+    yield Platform(tmp_path_factory.mktemp("platform"), {key.upper(): value for key, value in values.items()}, program)
     world.drop_database(name)

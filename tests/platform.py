@@ -1,43 +1,50 @@
 """The command line on a platform of its own: what end-to-end tests drive.
 
-Belongs here: starting the program as a user does, and reading what it left. Does not: fixtures (conftest), assertions.
+Belongs here: running the program on a platform, and reading what it left. Does not: how it is started (tests/program.py), fixtures (conftest), assertions.
 """
 
 import os
+import signal
 import subprocess
-import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import psycopg
 
-from pipelines.settings import ROOT
-
-PROGRAM = str(Path(sys.executable).parent / "creator-reports")
+from tests.program import KEPT, Cold, Process, Program
 
 
 @dataclass
 class Platform:
-    """A database, a bucket and a folder, and the variables that point the program at them."""
+    """A database, a bucket and a folder, the variables that point the program at them, and the way in which it is started."""
 
     folder: Path
     environment: dict[str, str] = field(repr=False)
+    program: Program
+
+    def cold(self) -> Self:
+        """The same platform, on which the program is started as a user does."""
+        return replace(self, program=Cold())
 
     def variables(self, **changes: str) -> dict[str, str]:
         """The environment of a child process: this platform, with `changes`."""
-        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TZ", "TMPDIR"}}
+        kept = {name: value for name, value in os.environ.items() if name in KEPT}
         return kept | self.environment | {"LOCAL_DIR": str(self.folder), "COLUMNS": "200"} | changes
 
-    def start(self, *arguments: str, **changes: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **changes: str) -> Process:
         """Start the program and do not wait for it."""
-        return subprocess.Popen(
-            [PROGRAM, *arguments], env=self.variables(**changes), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        return self.program.start(arguments, self.variables(**changes))
 
     def run(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run the program to its end."""
-        with self.start(*arguments, **changes) as process:
+        process = self.start(*arguments, **changes)
+        try:
             out, err = process.communicate(timeout=500)
+        except BaseException:
+            os.kill(process.pid, signal.SIGKILL)
+            raise
+        assert process.returncode is not None
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def succeed(self, *arguments: str, **changes: str) -> str:

@@ -18,12 +18,14 @@ from tests.platform import Platform
 
 ENTITLED = "current_plan = 'enterprise' and (plan_expires_at is null or plan_expires_at > now())"
 
+SESSIONS = "select sessions from pg_stat_database where datname = current_database()"
+
 
 @pytest.fixture(scope="module")
 def links(platform: Platform) -> list[dict]:
     """What `demo` leaves on a small platform: `links.json`."""
     platform.succeed("load", "demo", "--creators", "8", "--students", "300", "--days", "60", "--seed", "7")
-    platform.output = platform.succeed("demo")
+    platform.output = platform.cold().succeed("demo")  # once as a user does
     return json.loads((platform.folder / "links.json").read_text())
 
 
@@ -112,6 +114,7 @@ def test_a_second_run_uploads_nothing_that_has_not_changed(platform: Platform, l
         "select count(*) filter (where event = 'finished'), count(*) filter (where event = 'started') from ops.export_log"
     )
     rows = platform.fetch("select student_id, xmin::text from analytics.student_engagement_tiers order by 1")
+    sessions = platform.fetch(SESSIONS)[0][0]
     as_of = platform.fetch("select max(as_of) from analytics.published")[0][0]
     platform.succeed("run", "daily", "--as-of", as_of.isoformat())
     assert (
@@ -119,6 +122,7 @@ def test_a_second_run_uploads_nothing_that_has_not_changed(platform: Platform, l
         == before
     )
     assert platform.fetch("select student_id, xmin::text from analytics.student_engagement_tiers order by 1") == rows
+    assert platform.fetch(SESSIONS)[0][0] - sessions < 600, "a connection is opened for each of Dagster's events"
 
 
 def test_the_log_has_no_gaps(platform: Platform, links: list[dict]) -> None:

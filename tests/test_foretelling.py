@@ -17,6 +17,7 @@ from pipelines.local.foretelling import AS_OF, FLAGS, Foretold, foretell
 from pipelines.local.world import World
 from pipelines.problem import Problem
 from tests.platform import Platform
+from tests.program import Warm
 from tests.test_oulad import AAA, CLICKS, REAL, fetch, load, needs_real_files, utc, write_files
 
 INSTANT = AS_OF.isoformat()
@@ -174,10 +175,10 @@ def test_the_plain_count_agrees_with_the_count_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def another_platform(world: World, database_url: str, bucket: str, tmp_path: Path) -> Platform:
+def another_platform(world: World, program: Warm, database_url: str, bucket: str, tmp_path: Path) -> Platform:
     """A platform beside the one that this file's other test has taken past the middle."""
     values = world.environment() | {"database_url": database_url, "s3_bucket": bucket}
-    return Platform(tmp_path, {key.upper(): value for key, value in values.items()})
+    return Platform(tmp_path, {key.upper(): value for key, value in values.items()}, program)
 
 
 @needs_real_files
