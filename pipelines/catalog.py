@@ -66,15 +66,33 @@ class Mart:
 
 
 @dataclass(frozen=True)
+class Filter:
+    """How an export may be narrowed: rows whose `column` is the value that was asked for, one of `values` where those are listed.
+
+    `through` names the mart, joined by the student, whose column it is; empty: the export's own.
+    """
+
+    column: str
+    values: tuple[str, ...] = ()
+    through: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
-    """What creators receive: an exposure. `name` is `meta.export_as` or the mart's name; `marts` are all that the exposure depends on."""
+    """What creators receive: an exposure. `name` is `meta.export_as` or the exposure's name; `mart` is `meta.mart` or the mart of that name.
+
+    `formats` are all that it can be had in, `scheduled` those that are made by `cadence` (daily or weekly); the rest is made when somebody asks.
+    `filters` are what may be asked for, by name; `from` and `to` are days of the creator. `marts` are all that the exposure depends on.
+    """
 
     name: str
     mart: str
     title: str
     description: str
     formats: tuple[str, ...]
+    scheduled: tuple[str, ...]
     cadence: str
+    filters: Mapping[str, Filter]
     marts: tuple[str, ...]
 
 
@@ -91,6 +109,10 @@ class Catalog:
     models: Mapping[str, Model]
     gate_tests: Mapping[str, GateTest]
     ledger: Mapping[str, str]
+
+    def edition(self, cadence: str) -> tuple[str, ...]:
+        """Names of the reports that are made `daily` or `weekly`, for an `Order`."""
+        return tuple(sorted(report.name for report in self.reports.values() if report.scheduled and report.cadence == cadence))
 
 
 def _fingerprint() -> str:
@@ -179,11 +201,16 @@ def _report(exposure: Mapping[str, Any]) -> Report:
     meta = exposure["config"]["meta"]
     return Report(
         name=meta.get("export_as", exposure["name"]),
-        mart=exposure["name"],
+        mart=meta.get("mart", exposure["name"]),
         title=meta["title"],
         description=exposure["description"],
         formats=tuple(meta["formats"]),
-        cadence=meta["cadence"],
+        scheduled=tuple(meta.get("scheduled", ())),
+        cadence=meta.get("cadence", "daily"),
+        filters={
+            name: Filter(rule["column"], tuple(rule.get("values", ())), rule.get("through", ""))
+            for name, rule in meta.get("filters", {}).items()
+        },
         marts=tuple(unique_id.rsplit(".", 1)[1] for unique_id in exposure["depends_on"]["nodes"]),
     )
 

@@ -1,29 +1,37 @@
-"""One creator's published rows as files in the store, with the log around each upload.
+"""One creator's published rows as files in the store, with the log around the uploads.
 
-Belongs here: deciding what is unchanged, rendering and uploading one file after the other. Does not: reading rows (frames),
-which creators, shards and processes (render), what a file looks like (reports/). Imports no Dagster: worker processes start with it.
+Belongs here: deciding what is unchanged, rendering and uploading one file after the other. Does not: reading rows (frames), the list
+of an edition's files (manifests), one export on request (exports), which creators, shards and processes (render), what a file looks
+like (reports/). Imports no Dagster: worker processes start with it.
 """
 
 import hashlib
+import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 
-from pipelines import export_log, frames, ownership, revocation, warehouse
+from pipelines import export_log, frames, manifests, ownership, warehouse
 from pipelines.catalog import Catalog, Report
-from pipelines.problem import Problem
+from pipelines.export_log import Entry, LoggedEntry
+from pipelines.problem import Problem, one_line
 from pipelines.settings import Settings
-from pipelines.store import RENEWED_AFTER, Store, disposition, object_key
-from reports.formats import FORMATS, Format
+from pipelines.store import Store, disposition, object_key
+from reports.document import Document, Frame
+from reports.formats import FORMATS, SIDECAR, Format
 
 
 @dataclass(frozen=True)
 class Order:
-    """What one run is to render: `reports` of the catalogue in the edition of a day, and who asked."""
+    """What one run is to render: `reports` of the catalogue in the edition of a day, and who asked.
+
+    `Catalog.edition` gives the reports of a daily or a weekly edition.
+    """
 
     run_id: str
     requested_by: str
@@ -54,28 +62,39 @@ class Tally:
         return 1.0 if total == 0 else 1 - self.creators["failed"] / total
 
 
+@dataclass(frozen=True)
+class _Planned:
+    """A file of an edition before it is made: what it is made from, the log's row for it, and the last one of its kind."""
+
+    report: Report
+    format: Format
+    document: Document
+    entry: Entry
+    last: LoggedEntry | None
+
+
 class Worker:
     """One process's connections and store; renders creators one after the other."""
 
     def __init__(self, settings: Settings, catalog: Catalog, order: Order) -> None:
         address = settings.require_database_url().get_secret_value()
-        self._catalog, self._order = catalog, order
-        self._store = Store(settings)
-        self._log = warehouse.connect(settings, autocommit=True)
-        self._log.execute("set role publisher")
+        self.catalog, self.order, self.has_bom = catalog, order, settings.csv_bom
+        self.store = Store(settings)
+        self.log = warehouse.connect(settings, autocommit=True)
+        self.log.execute("set role publisher")
         self._hold = warehouse.connect(settings)
         self._owners = warehouse.connect(settings, autocommit=True)
         self._kept = {model.name for model in catalog.models.values() if model.is_kept}
-        self._reader = adbc.connect(address)
+        self.reader = adbc.connect(address)
         self._fingerprint = frames.renderer_fingerprint()
-        export_log.hold_rendering(self._log, order.run_id)
+        export_log.hold_rendering(self.log, order.run_id)
 
     def close(self) -> None:
         """Close all connections."""
-        self._reader.close()
+        self.reader.close()
         self._hold.close()
         self._owners.close()
-        self._log.close()
+        self.log.close()
 
     def render_shard(self, creators: Sequence[str]) -> Tally:
         """Render the creators of one shard."""
@@ -85,103 +104,122 @@ class Worker:
         return tally
 
     def render_creator(self, creator_id: str) -> Tally:
-        """All files of one creator. Its generation is held from the first `started` to the last outcome, so that nobody revokes in between."""
+        """All files of one creator, and last the manifest that names them."""
         tally = Tally()
         try:
-            generation = self._hold_generation(creator_id)
-            bundle = frames.read_bundle(self._reader, self._catalog, creator_id)
-            ownership.require(self._owners, creator_id, bundle.frames.values(), self._kept)
-            latest = export_log.latest_files(self._log, creator_id)
-            revoked = revocation.revoked_keys(self._log, creator_id)
-            for name in self._order.reports:
-                report = self._catalog.reports[name]
-                for suffix in report.formats:
-                    event, size = self._export(creator_id, (generation, revoked), bundle, report, suffix, latest.get((name, suffix)))
-                    tally.files[event] += 1
-                    tally.byte_count += size
+            with self.held_generation(creator_id) as generation:
+                latest = export_log.latest_files(self.log, creator_id)
+                ends = self._make_files(generation, self._plan(creator_id, latest), tally)
+                if ends and not tally.files["failed"]:
+                    cadence = self.catalog.reports[ends[0].report].cadence
+                    manifests.write(self.store, self.log, manifests.Manifest(creator_id, generation, cadence, ends), latest)
         except psycopg.OperationalError:
             raise  # the database is gone: that is everybody's trouble, not this creator's
         except Exception as error:
             tally.files["failed"] += 1
-            tally.problems.append(f"creator {creator_id}: {_one_line(error)}")
-        finally:
-            if not self._hold.closed:
-                self._hold.rollback()
+            tally.problems.append(f"creator {creator_id}: {one_line(error)}")
         state = "failed" if tally.files["failed"] else "done" if tally.files["finished"] else "unchanged"
         tally.creators[state] += 1
         return tally
 
-    def _hold_generation(self, creator_id: str) -> str:
-        self._log.execute("insert into ops.generations (creator_id) values (%s) on conflict do nothing", (creator_id,))
-        warehouse.set_role(self._hold, "publisher")
-        row = self._hold.execute("select generation from ops.generations where creator_id = %s for share", (creator_id,)).fetchone()
-        self._hold.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"creator-reports render {creator_id}",))
-        if row is None:
-            raise Problem("its generation was removed while rendering; run again.")
-        return row[0]
+    @contextmanager
+    def held_generation(self, creator_id: str) -> Iterator[str]:
+        """The creator's generation, held from the first `started` to the last outcome, so that nobody revokes in between."""
+        try:
+            self.log.execute("insert into ops.generations (creator_id) values (%s) on conflict do nothing", (creator_id,))
+            warehouse.set_role(self._hold, "publisher")
+            row = self._hold.execute("select generation from ops.generations where creator_id = %s for share", (creator_id,)).fetchone()
+            self._hold.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"creator-reports render {creator_id}",))
+            if row is None:
+                raise Problem("its generation was removed while rendering; run again.")
+            yield row[0]
+        finally:
+            if not self._hold.closed:
+                self._hold.rollback()
 
-    def _export(
-        self,
-        creator_id: str,
-        place: tuple[str, set[str]],
-        bundle: frames.Bundle,
-        report: Report,
-        suffix: str,
-        last: export_log.LoggedEntry | None,
-    ) -> tuple[str, int]:
-        """One file: unchanged, finished or failed, and its bytes when uploaded. `place` is the creator's generation, and its keys that were revoked."""
-        fmt = FORMATS[suffix]
-        digest = bundle.digest(report, suffix, self._fingerprint)
-        entry = export_log.Entry(
+    def _plan(self, creator_id: str, latest: Mapping[tuple[str, str], LoggedEntry]) -> list[_Planned]:
+        """The files that the order names, from one snapshot."""
+        ordered = [self.catalog.reports[name] for name in self.order.reports]
+        pages = [report for report in ordered if "html" in report.scheduled]
+        before = export_log.edition_before(self.log, creator_id, pages[0].name, self.order.edition_on) if pages else None
+        marts = {mart for report in ordered for mart in (report.marts if report in pages else (report.mart,))}
+        bundle = frames.read_bundle(self.reader, self.catalog, creator_id, marts, before)
+        self.require_owner(creator_id, bundle.frames.values())
+        planned = []
+        for report in ordered:
+            document = bundle.document(report, last_report_as_of=before, has_bom=self.has_bom)
+            kinds = [FORMATS[suffix] for suffix in report.scheduled]
+            for kind in [*kinds, SIDECAR] if bundle.has_metadata and "csv" in report.scheduled else kinds:
+                entry = self.entry(document, report, kind, creator_id, frames.digest_of(document, kind, self._fingerprint))
+                planned.append(_Planned(report, kind, document, entry, latest.get((report.name, kind.suffix))))
+        return planned
+
+    def require_owner(self, creator_id: str, found: Iterable[Frame]) -> None:
+        """A `Problem` when a row that was read names anything of somebody else."""
+        ownership.require(self._owners, creator_id, found, self._kept)
+
+    def entry(self, document: Document, report: Report, kind: Format, creator_id: str, digest: str | None) -> Entry:
+        """The log's row for a file that is about to be made."""
+        return Entry(
             export_id=export_log.new_export_id(),
             event="started",
-            run_id=self._order.run_id,
-            requested_by=self._order.requested_by,
+            run_id=self.order.run_id,
+            requested_by=self.order.requested_by,
             creator_id=creator_id,
             report=report.name,
-            format=suffix,
-            edition_on=self._order.edition_on,
-            as_of=bundle.as_of,
-            complete_through=bundle.complete_through,
-            row_count=bundle.frames[report.mart].table.num_rows,
+            format=kind.suffix,
+            edition_on=self.order.edition_on,
+            as_of=document.as_of,
+            complete_through=document.complete_through,
+            row_count=document.main.table.num_rows,
             content_digest=digest,
         )
-        if last is not None and last.content_digest == digest and self._is_kept(last, place):
-            if (last.edition_on, last.as_of) != (entry.edition_on, entry.as_of):  # the same edition again leaves nothing to note
-                export_log.record(
-                    self._log, replace(entry, event="unchanged", byte_count=last.byte_count, sha256=last.sha256, object_key=last.object_key)
+
+    def _make_files(self, generation: str, planned: Sequence[_Planned], tally: Tally) -> list[Entry]:
+        """Make what has changed: all `started` rows are committed before the first upload, all outcomes after the last. Returns the outcomes."""
+        kept = {one.entry.export_id: one for one in planned if self._is_kept(one, generation)}
+        export_log.record(self.log, *(one.entry for one in planned if one.entry.export_id not in kept))
+        ends, noted = [], []
+        for one in planned:
+            if one.entry.export_id in kept:
+                assert one.last is not None  # what is kept was made before
+                end = replace(
+                    one.entry, event="unchanged", byte_count=one.last.byte_count, sha256=one.last.sha256, object_key=one.last.object_key
                 )
-            return "unchanged", 0
-        data = self._render(entry, bundle, report, fmt)
-        sha256 = hashlib.sha256(data).hexdigest()
-        key = object_key(creator_id, place[0], report.name, sha256, fmt.suffix, revoked=place[1])
-        entry = replace(entry, byte_count=len(data), sha256=sha256, object_key=key)
-        export_log.record(self._log, entry)  # with its key: there is no object, however a run ends, of which the log does not know
-        try:
-            shown = disposition(bundle.creator_name, report.title, self._order.edition_on, fmt.suffix, is_inline=fmt.is_inline)
-            self._store.put(key, data, fmt.content_type, shown)
-        except Exception as error:
-            export_log.record(self._log, replace(entry, event="failed", reason=_one_line(error)))
-            raise
-        export_log.record(self._log, replace(entry, event="finished"))
-        return "finished", len(data)
+                if (one.last.edition_on, one.last.as_of) != (end.edition_on, end.as_of):  # the same edition again leaves nothing to note
+                    noted.append(end)
+            else:
+                end = self._make_file(generation, one, tally)
+                noted.append(end)
+            ends.append(end)
+            tally.files[end.event] += 1
+        export_log.record(self.log, *noted)
+        return ends
 
-    def _render(self, entry: export_log.Entry, bundle: frames.Bundle, report: Report, fmt: Format) -> bytes:
-        """The bytes of a file; what cannot be rendered is noted as started and failed."""
+    def _make_file(self, generation: str, one: _Planned, tally: Tally) -> Entry:
+        """Render and upload one file: its outcome, finished or failed."""
         try:
-            return fmt.render(bundle.document(report))
-        except Exception as error:
-            export_log.record(self._log, entry)
-            export_log.record(self._log, replace(entry, event="failed", reason=_one_line(error)))
+            file = io.BytesIO()
+            one.format.write(one.document, file)
+            data = file.getvalue()
+            sha256 = hashlib.sha256(data).hexdigest()
+            key = object_key(one.entry.creator_id, generation, one.report.name, sha256, one.format.suffix)
+            self.store.put(key, data, one.format.content_type, self.download_name(one.document, one.format))
+        except psycopg.OperationalError:
             raise
+        except Exception as error:
+            tally.problems.append(f"creator {one.entry.creator_id}: {one_line(error)}")
+            return replace(one.entry, event="failed", reason=one_line(error))
+        tally.byte_count += len(data)
+        return replace(one.entry, event="finished", byte_count=len(data), sha256=sha256, object_key=key)
 
-    def _is_kept(self, last: export_log.LoggedEntry, place: tuple[str, set[str]]) -> bool:
-        """Whether the object of an earlier run can serve on: of this generation, not revoked, young enough, and there."""
-        if last.object_key is None or f"/{place[0]}/" not in last.object_key or last.object_key in place[1]:
+    def download_name(self, document: Document, kind: Format) -> str:
+        """The Content-Disposition of a file: its name for people."""
+        return disposition(document.creator_name, document.title, self.order.edition_on, kind.suffix, is_inline=kind.is_inline)
+
+    def _is_kept(self, one: _Planned, generation: str) -> bool:
+        """Whether the object of an earlier run can serve on: the same content, of this generation, young enough, and there."""
+        last = one.last
+        if last is None or last.content_digest != one.entry.content_digest:
             return False
-        age = self._store.age(last.object_key)
-        return age is not None and age < RENEWED_AFTER
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{error if isinstance(error, Problem) else f'{type(error).__name__}: {error}'}".split())[:500]
+        return self.store.can_keep(last.object_key, generation)

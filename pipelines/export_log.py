@@ -3,7 +3,7 @@
 Belongs here: writing and reading that table. Does not: rendering, uploading, links (a link is never written down).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
@@ -52,24 +52,35 @@ def new_export_id() -> UUID:
     return uuid4()
 
 
-def record(connection: psycopg.Connection, entry: Entry) -> None:
-    """Append `entry`. The connection commits by itself (autocommit): a row stands before what it announces begins."""
-    values = asdict(entry)
+def record(connection: psycopg.Connection, *entries: Entry) -> None:
+    """Append `entries` together. The connection commits by itself (autocommit): a row stands before what it announces begins."""
+    if not entries:
+        return
+    one = sql.SQL("({})").format(sql.SQL(", ").join([sql.Placeholder()] * len(_COLUMNS)))
     connection.execute(
-        sql.SQL("insert into ops.export_log ({}) values ({})").format(
-            sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)), sql.SQL(", ").join(map(sql.Placeholder, _COLUMNS))
+        sql.SQL("insert into ops.export_log ({}) values {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)), sql.SQL(", ").join([one] * len(entries))
         ),
-        values,
+        [getattr(entry, name) for entry in entries for name in _COLUMNS],
     )
 
 
 def latest_files(connection: psycopg.Connection, creator_id: str) -> dict[tuple[str, str], LoggedEntry]:
-    """The newest good file of each (report, format) of a creator."""
+    """The newest good file of each (report, format) of a creator's editions; what was asked for in between, perhaps narrowed, is not among them."""
     query = (
         _SELECT.replace("select ", "select distinct on (report, format) ", 1)
-        + " where creator_id = %s and event in ('finished', 'unchanged') order by report, format, log_id desc"
+        + " where creator_id = %s and event in ('finished', 'unchanged') and edition_on is not null order by report, format, log_id desc"
     )
     return {(entry.report, entry.format): entry for entry in _entries(connection, query, (creator_id,))}
+
+
+def edition_before(connection: psycopg.Connection, creator_id: str, report: str, edition_on: date) -> datetime | None:
+    """The as_of of the report's last edition before that of a day."""
+    row = connection.execute(
+        "select max(as_of) from ops.export_log where creator_id = %s and report = %s and event = 'finished' and edition_on < %s",
+        (creator_id, report, edition_on),
+    ).fetchone()
+    return row[0] if row else None
 
 
 def uploaded_at(connection: psycopg.Connection, object_key: str) -> datetime | None:

@@ -4,8 +4,9 @@ Belongs here: the select list of a contract, the role and snapshot of the read, 
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,23 +17,33 @@ import reports
 from pipelines.catalog import Catalog, Mart, Report
 from pipelines.problem import Problem
 from reports.document import Column, Document, Frame
-from reports.formats import FORMATS
+from reports.formats import Format
 
 _CASTS = {"uuid": "::text", "jsonb": "::text"}
+_RESTATEMENTS = (
+    Column("activity_on", "Day", "date", None, "The day whose number changed."),
+    Column("metric", "Number", "text", None, "Which number of daily_activity changed."),
+    Column("old_value", "Before", "numeric", None, "What it was."),
+    Column("new_value", "Now", "numeric", None, "What it is since."),
+    Column("as_of", "Since", "timestamptz", None, "The run that saw the change."),
+)
+"""What the page shows of `analytics.restatements`, which has no contract of its own."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """All that one creator's files are made from. `frames` holds every mart by name; both instants are UTC."""
+    """All that one creator's files are made from. `frames` holds the marts that were asked for, by name; instants are UTC."""
 
     creator_name: str
     timezone: str
+    date_format: str | None
+    has_metadata: bool
     as_of: datetime
     complete_through: datetime
     frames: Mapping[str, Frame]
 
-    def document(self, report: Report) -> Document:
-        """What the formats of `report` render."""
+    def document(self, report: Report, *, last_report_as_of: datetime | None = None, has_bom: bool = False) -> Document:
+        """What the formats of `report` render: a page knows of all its marts, a data file of its own."""
         return Document(
             report=report.name,
             title=report.title,
@@ -41,19 +52,25 @@ class Bundle:
             complete_through=self.complete_through,
             timezone=self.timezone,
             main=self.frames[report.mart],
-            frames=self.frames,
+            frames={name: frame for name, frame in self.frames.items() if name in (*report.marts, "restatements")},
+            is_weekly=report.cadence == "weekly",
+            date_format=self.date_format,
+            last_report_as_of=last_report_as_of,
+            has_metadata=self.has_metadata,
+            has_bom=has_bom,
         )
 
-    def digest(self, report: Report, suffix: str, renderer: str) -> str:
-        """What a file depends on: rows, contract and code (`renderer`); a page also on its instants, its creator's name and zone."""
-        is_page = FORMATS[suffix].is_inline
-        digest = hashlib.sha256(f"{renderer} {suffix} {report.title}".encode())
-        for frame in self.frames.values() if is_page else [self.frames[report.mart]]:
-            digest.update(repr((frame.name, frame.title, frame.columns)).encode())
-            _hash_table(frame.table, digest)
-        if is_page:
-            digest.update(f"{self.creator_name} {self.timezone} {self.as_of} {self.complete_through}".encode())
-        return digest.hexdigest()
+
+def digest_of(document: Document, kind: Format, renderer: str) -> str:
+    """What a file depends on: rows, contract and code (`renderer`); a page, or a file with metadata, on all the rest of its document too."""
+    is_page = kind.is_inline
+    digest = hashlib.sha256(f"{renderer} {kind.suffix} {document.title} {document.has_bom}".encode())
+    for frame in document.frames.values() if is_page else [document.main]:
+        digest.update(repr((frame.name, frame.title, frame.columns)).encode())
+        _hash_table(frame.table, digest)
+    if is_page or document.has_metadata:
+        digest.update(repr(replace(document, main=None, frames={})).encode())  # pyrefly: ignore[bad-argument-type]
+    return digest.hexdigest()
 
 
 def _hash_table(table: pa.Table, digest: "hashlib._Hash") -> None:
@@ -96,31 +113,78 @@ def renderer_fingerprint() -> str:
     return digest.hexdigest()
 
 
-def read_bundle(reader: adbc.Connection, catalog: Catalog, creator_id: str) -> Bundle:
-    """The creator's rows of every mart, as `report_renderer`, in one read-only snapshot."""
+def read_bundle(
+    reader: adbc.Connection, catalog: Catalog, creator_id: str, marts: Collection[str], restated_since: datetime | None = None
+) -> Bundle:
+    """The creator's rows of `marts`, as `report_renderer`, in one read-only snapshot.
+
+    With `restated_since` there is a frame `restatements` too: numbers of finished days that changed after that instant.
+    """
+    with snapshot(reader, creator_id) as cursor:
+        bundle = open_bundle(cursor, catalog, creator_id)
+        frames = {name: _fetch_frame(cursor, catalog.marts[name]) for name in sorted(marts)}
+        if restated_since is not None:
+            frames["restatements"] = _fetch_restatements(cursor, restated_since)
+    return replace(bundle, frames=frames)
+
+
+@contextmanager
+def snapshot(reader: adbc.Connection, creator_id: str) -> Iterator[adbc.Cursor]:
+    """A cursor that sees the rows of one creator, as `report_renderer`, in one read-only snapshot."""
     try:
         with reader.cursor() as cursor:
             cursor.execute("set transaction isolation level repeatable read, read only")
             cursor.execute("set local role report_renderer")
             cursor.execute("select set_config('ops.render_creator', $1, true)", (creator_id,))
-            frames = {mart.name: _fetch_frame(cursor, mart) for mart in catalog.marts.values()}
-            cursor.execute("select max(as_of), min(complete_through) from analytics.published")
-            published = cursor.fetchone()
+            yield cursor
     finally:
         reader.rollback()
-    overview = frames["creator_overview"].table.to_pylist()
-    if not overview or published is None or published[0] is None:
+
+
+def open_bundle(cursor: adbc.Cursor, catalog: Catalog, creator_id: str) -> Bundle:
+    """Who the creator is and as of when the snapshot is, without frames yet. A `Problem` when nothing of the creator is published."""
+    cursor.execute(
+        "select p.as_of, p.complete_through, o.company_name, o.timezone, o.date_format, o.has_metadata from analytics.creator_overview as o"
+        " cross join (select max(as_of) as as_of, min(complete_through) as complete_through from analytics.published) as p where o.creator_id = ops.render_creator()"
+    )
+    found = cursor.fetchone()
+    if found is None or found[0] is None:
         raise Problem("there is no published row of this creator; run `creator-reports run hourly`, then again.")
-    name, zone = overview[0]["company_name"] or "Creator", overview[0]["timezone"]
-    return Bundle(name, zone, published[0].astimezone(UTC), published[1].astimezone(UTC), frames)
+    as_of, complete_through, name, zone, date_format, has_metadata = found
+    return Bundle(name or "Creator", zone, date_format, bool(has_metadata), as_of.astimezone(UTC), complete_through.astimezone(UTC), {})
 
 
 def _fetch_frame(cursor: adbc.Cursor, mart: Mart) -> Frame:
     """The rows that row security lets through, in the mart's order; types as `reports.document.Frame` wants them."""
+    cursor.execute(select(mart))
+    return Frame(mart.name, mart.title, mart.description, columns_of(mart), cursor.fetch_arrow_table())
+
+
+def select(mart: Mart, condition: str = "true") -> str:
+    """The statement that reads the mart's published rows for a frame; `condition` is SQL over its columns."""
     selected = ", ".join(_selected(column.name, column.data_type) for column in mart.columns)
-    cursor.execute(f'select {selected} from analytics."{mart.name}" order by {", ".join(mart.order_by)}')
-    columns = tuple(Column(column.name, column.label, column.data_type, column.unit, column.description) for column in mart.columns)
-    return Frame(mart.name, mart.title, mart.description, columns, cursor.fetch_arrow_table())
+    return f'select {selected} from analytics."{mart.name}" where {condition} order by {", ".join(mart.order_by)}'
+
+
+def columns_of(mart: Mart) -> tuple[Column, ...]:
+    """The contract's columns as frames carry them."""
+    return tuple(Column(column.name, column.label, column.data_type, column.unit, column.description) for column in mart.columns)
+
+
+def _fetch_restatements(cursor: adbc.Cursor, since: datetime) -> Frame:
+    """Of each number that changed more than once since then the first old and the last new value; those that came back are none."""
+    cursor.execute(
+        """select creator_id::text, activity_on, metric, old_value::float8, new_value::float8, as_of
+           from (
+               select creator_id, activity_on, metric, (array_agg(old_value order by as_of))[1] as old_value,
+                   (array_agg(new_value order by as_of desc))[1] as new_value, max(as_of) as as_of
+               from analytics.restatements where as_of > $1::text::timestamptz group by creator_id, activity_on, metric) as changes
+           where old_value is distinct from new_value order by activity_on desc, metric""",
+        (since.isoformat(),),
+    )
+    creator = Column("creator_id", "Creator", "uuid", None, "The creator.")
+    about = "Numbers of finished days that changed since the last report."
+    return Frame("restatements", "Restatements", about, (creator, *_RESTATEMENTS), cursor.fetch_arrow_table())
 
 
 def _selected(name: str, data_type: str) -> str:

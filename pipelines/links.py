@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from pipelines import export_log, gates, publish, render, revocation, warehouse
+from pipelines import export_log, gates, manifests, publish, render, revocation, warehouse
 from pipelines.problem import Problem, UsageProblem
 from pipelines.settings import Settings
 from pipelines.store import Store
@@ -83,7 +83,9 @@ def mint(
             files = [
                 entry
                 for entry in export_log.latest_files(connection, creator).values()
-                if (not wanted_reports or entry.report in wanted_reports) and (not wanted_formats or entry.format in wanted_formats)
+                if not entry.report.startswith(manifests.NAME)
+                and (not wanted_reports or entry.report in wanted_reports)
+                and (not wanted_formats or entry.format in wanted_formats)
             ]
             if creators is not None and not files:
                 raise Problem(f"no such file of {names[creator]!r} was made yet; run `creator-reports run daily --creator {creator}`.")

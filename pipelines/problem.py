@@ -1,6 +1,6 @@
 """The errors that a person reads: one line that says what is wrong and what to do.
 
-Belongs here: the two exception types that the command line and Dagster show without a traceback of ours.
+Belongs here: the two exception types that the command line and Dagster show without a traceback of ours, and an error in one line.
 Does not: errors that only code handles.
 """
 
@@ -14,3 +14,8 @@ class Problem(Exception):
 
 class UsageProblem(Problem):
     """The request itself is wrong (an unknown creator, a malformed duration). The command line exits with 2."""
+
+
+def one_line(error: Exception) -> str:
+    """An error as it is noted: a `Problem` in its own words, another one with its kind, at most 500 characters."""
+    return " ".join(f"{error if isinstance(error, Problem) else f'{type(error).__name__}: {error}'}".split())[:500]

@@ -36,15 +36,15 @@ def _report_spec(report: Report) -> dg.AssetSpec:
         dg.AssetKey(["reports", report.name]),
         deps=[dg.AssetKey(["analytics", mart]) for mart in report.marts],
         group_name="7_reports",
-        description=f"{report.description} Per creator, as {', '.join(report.formats).upper()}.",
-        kinds=set(report.formats),
+        description=f"{report.description} Per creator, as {', '.join(report.scheduled).upper()}.",
+        kinds=set(report.scheduled),
         freshness_policy=freshness.DAILY,
     )
 
 
 def build_reports(settings: Settings, catalog: Catalog, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """All reports as one step, so that a creator's files come from one snapshot."""
-    specs = [_report_spec(report) for report in catalog.reports.values()]
+    specs = [_report_spec(catalog.reports[name]) for name in catalog.edition("daily")]
 
     @dg.multi_asset(name="reports", specs=specs, partitions_def=partitions, can_subset=True, backfill_policy=dg.BackfillPolicy.multi_run(1))
     def render_reports(context: dg.AssetExecutionContext, config: RenderConfig) -> Iterator[dg.MaterializeResult]:

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     overlap_hours: int = Field(2, ge=0, description="Hours before the watermark that each hourly run reads again.")
     nightly_overlap_days: int = Field(30, ge=0, description="Days before the watermark that each daily run reads again.")
     link_hours: int = Field(24, ge=1, le=168, description="Hours that a link lives unless asked otherwise (the protocol ends at 168).")
+    csv_bom: bool = Field(
+        False, description="Begin CSV files with a byte order mark: old versions of Excel then read accents and emoji right."
+    )
     render_processes: int = Field(2, ge=1, description="Processes that render reports side by side.")
     max_loss_rate: float = Field(
         0.2, gt=0, le=1, description="Share of a table's rows that one publish may take away without --accept-losses, 0 to 1."

@@ -58,6 +58,11 @@ def object_key(creator_id: str, generation: str, name: str, sha256: str, suffix:
     return next(key for key in chain([f"{stem}.{suffix}"], numbered) if key not in revoked)
 
 
+def manifest_key(creator_id: str, generation: str, edition_on: date, cadence: str) -> str:
+    """Where the list of an edition's files lies: in one place per creator and edition, so that a run again replaces it."""
+    return f"reports/{creator_id}/{generation}/manifest/{edition_on.isoformat()}-{cadence}.json"
+
+
 def disposition(creator_name: str, title: str, edition_on: date, suffix: str, *, is_inline: bool) -> str:
     """A Content-Disposition whose file name people can read, in ASCII and in UTF-8 (RFC 6266)."""
     clean = (
@@ -127,11 +132,13 @@ class Store:
                 Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, ContentDisposition=content_disposition
             )
 
-    def put_file(self, key: str, file: BinaryIO) -> None:
+    def put_file(self, key: str, file: BinaryIO, content_type: str = "application/octet-stream", content_disposition: str = "") -> None:
         """Upload a file that was written just now, from its start; it is never in memory as a whole."""
         file.seek(0)
         with self._plain_errors("upload"):
-            self._client.put_object(Bucket=self.bucket, Key=key, Body=file)
+            self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=file, ContentType=content_type, ContentDisposition=content_disposition
+            )
 
     def get_file(self, key: str, file: BinaryIO) -> bool:
         """Write the object to `file`, piece by piece, and go to its start; False when there is no such object."""
@@ -164,6 +171,13 @@ class Store:
                 return datetime.now(UTC) - self._client.head_object(Bucket=self.bucket, Key=key)["LastModified"]
         except ClientError:
             return None
+
+    def can_keep(self, key: str | None, generation: str) -> bool:
+        """Whether an object that was made before can serve on: of this generation, young enough, and there."""
+        if key is None or f"/{generation}/" not in key:
+            return False
+        age = self.age(key)
+        return age is not None and age < RENEWED_AFTER
 
     def sign(self, key: str, lifetime: timedelta) -> Link:
         """A link to `key` that ends after `lifetime`: one second to seven days. Refused when it might end before (see signing)."""

@@ -1,16 +1,19 @@
 """The formats of a report. One function and one row in FORMATS adds a format; every report then offers it.
 
-Belongs here: the registry, CSV and JSON. Does not: what a value looks like (cells.py) and the page (page.py).
+Belongs here: the registry, CSV and JSON. Does not: what a value looks like (cells.py), the page (page.py), the package of a workbook
+(workbook.py), what metadata say (metadata.py).
 
-CSV: RFC 4180, UTF-8 without BOM, CRLF, one header line of column names. Text and instants are quoted, numbers, dates and
-booleans are not; a null is an empty field, an empty text is `""`. Formula cells are defused (see cells.py).
-JSON: an array of records, one record a line, UTF-8; the same columns, names, order and values as CSV before defusing.
+CSV: RFC 4180, UTF-8, CRLF, one header line of column names; a byte order mark first where the document asks for it. Text and
+instants are quoted, numbers, dates and booleans are not; a null is an empty field, an empty text is `""`. Formula cells are
+defused (see cells.py). JSON: an array of records, one record a line, UTF-8; with metadata an object whose `records` is that array.
+Columns, names, order and values are the same in all data formats, before defusing.
 """
 
 import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,44 +21,84 @@ import pyarrow.csv as pa_csv
 
 from reports.cells import defuse, plain
 from reports.document import Document, Frame
+from reports.metadata import describe, listing
 from reports.page import render_page
+from reports.workbook import Workbook
 
-_BATCH_ROWS = 8192  # keeps the memory of a large export in bounds: only one batch is held as text at a time
+_BOM = b"\xef\xbb\xbf"
 _CSV = pa_csv.WriteOptions(include_header=False, eol="\r\n", quoting_style="needed", null_string="")
 _CONTROLS = {chr(code): json.dumps(chr(code))[1:-1] for code in range(0x20)}
 
 
 @dataclass(frozen=True)
 class Format:
-    """A way to write a document. `is_inline`: a browser shows it instead of saving it."""
+    """A way to write a document: `write` puts it into a file that can seek, and returns how many rows it wrote.
+
+    `is_inline`: a browser shows it instead of saving it.
+    """
 
     suffix: str
     content_type: str
     is_inline: bool
-    render: Callable[[Document], bytes]
+    write: Callable[[Document, BinaryIO], int]
+
+    def render(self, document: Document) -> bytes:
+        """The document as bytes, where it is known to be small."""
+        file = io.BytesIO()
+        self.write(document, file)
+        return file.getvalue()
 
 
-def csv_chunks(frame: Frame) -> Iterator[bytes]:
-    """The frame as CSV: the header line, then one piece per batch of rows."""
-    yield (",".join(frame.table.column_names) + "\r\n").encode()
-    for batch in _batches(frame):
-        piece = io.BytesIO()
-        pa_csv.write_csv(defuse(batch), piece, _CSV)
-        yield piece.getvalue()
+def write_csv(document: Document, file: BinaryIO) -> int:
+    """The document's main frame as CSV, a piece per batch of rows."""
+    file.write(_BOM if document.has_bom else b"")
+    file.write((",".join(document.main.table.column_names) + "\r\n").encode())
+    row_count = 0
+    for batch in _batches(document.main):
+        pa_csv.write_csv(defuse(batch), file, _CSV)
+        row_count += batch.num_rows
+    return row_count
 
 
-def json_chunks(frame: Frame) -> Iterator[bytes]:
-    """The frame as a JSON array, one record a line, in one piece per batch of rows."""
-    opening = "[\n"
-    for batch in _batches(frame):
-        yield (opening + ",\n".join(_records(batch).to_pylist())).encode()
-        opening = ",\n"
-    yield b"[]\n" if opening == "[\n" else b"\n]\n"
+def write_json(document: Document, file: BinaryIO) -> int:
+    """The document's main frame as a JSON array, one record a line, in one piece per batch of rows."""
+    opening, closing = "[", "]"
+    if document.has_metadata:
+        opening, closing = json.dumps(describe(document), ensure_ascii=False, indent=1)[:-2] + ',\n "records": [', "]\n}"
+    file.write(opening.encode())
+    separator, row_count = "\n", 0
+    for batch in _batches(document.main):
+        file.write((separator + ",\n".join(_records(batch).to_pylist())).encode())
+        separator = ",\n"
+        row_count += batch.num_rows
+    file.write(f"{chr(10) if row_count else ''}{closing}\n".encode())
+    return row_count
+
+
+def write_xlsx(document: Document, file: BinaryIO) -> int:
+    """The document's main frame as a workbook; metadata are a sheet behind it."""
+    with Workbook(file) as book:
+        row_count = book.add(document.title, document.main.columns, document.main.batches())
+        if document.has_metadata:
+            columns, table = listing(document)
+            book.add("About these rows", columns, [table])
+    return row_count
+
+
+def write_sidecar(document: Document, file: BinaryIO) -> int:
+    """The metadata of a CSV file, which has no place for them."""
+    file.write((json.dumps(describe(document), ensure_ascii=False, indent=1) + "\n").encode())
+    return document.main.table.num_rows
+
+
+def write_page(document: Document, file: BinaryIO) -> int:
+    """The document as a page."""
+    file.write(render_page(document))
+    return document.main.table.num_rows
 
 
 def _batches(frame: Frame) -> Iterator[pa.Table]:
-    for start in range(0, frame.table.num_rows, _BATCH_ROWS):
-        yield plain(frame.table.slice(start, _BATCH_ROWS))
+    return map(plain, frame.batches())
 
 
 def _records(batch: pa.Table) -> pa.ChunkedArray:
@@ -82,18 +125,12 @@ def _text(value: str) -> pa.Scalar:
     return pa.scalar(value, pa.large_string())
 
 
-def render_csv(document: Document) -> bytes:
-    """The document's main frame as CSV."""
-    return b"".join(csv_chunks(document.main))
-
-
-def render_json(document: Document) -> bytes:
-    """The document's main frame as JSON."""
-    return b"".join(json_chunks(document.main))
-
-
 FORMATS: dict[str, Format] = {
-    "csv": Format("csv", "text/csv; charset=utf-8", False, render_csv),
-    "json": Format("json", "application/json", False, render_json),
-    "html": Format("html", "text/html; charset=utf-8", True, render_page),
+    "csv": Format("csv", "text/csv; charset=utf-8", False, write_csv),
+    "json": Format("json", "application/json", False, write_json),
+    "xlsx": Format("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", False, write_xlsx),
+    "html": Format("html", "text/html; charset=utf-8", True, write_page),
 }
+
+SIDECAR = Format("csv-metadata.json", "application/json", False, write_sidecar)
+"""Stands beside a CSV file whose reader wants metadata; the suffix is that of the W3C's "CSV on the Web"."""

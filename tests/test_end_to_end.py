@@ -54,9 +54,24 @@ def test_every_link_gives_its_file(links: list[dict]) -> None:
 def test_each_entitled_creator_has_each_file_and_nobody_else(platform: Platform, links: list[dict]) -> None:
     entitled = {str(row[0]) for row in platform.fetch(f"select id from app.creators where {ENTITLED}")}
     assert entitled
-    files = {("students", "csv"), ("students", "json"), ("videos", "csv"), ("videos", "json"), ("report", "html")}
+    files = {("students", "csv"), ("videos", "csv"), ("questions", "csv"), ("analytics", "json"), ("report", "html")}
+    wants_metadata = {str(row[0]) for row in platform.fetch("select creator_id from analytics.creator_overview where has_metadata")}
+    sidecars = {(name, "csv-metadata.json") for name, format in files if format == "csv"}
     found = [(link["creator_id"], link["report"], link["format"]) for link in links]
-    assert sorted(found) == sorted((creator, *file) for creator in entitled for file in files)
+    assert sorted(found) == sorted(
+        (creator, *file) for creator in entitled for file in (files | sidecars if creator in wants_metadata else files)
+    )
+    assert 0 < len(entitled & wants_metadata) < len(entitled)
+
+
+def test_each_edition_has_a_manifest_written_last(platform: Platform, links: list[dict]) -> None:
+    rows = platform.fetch(
+        "select creator_id::text, report, log_id, row_count from ops.export_log where event = 'finished' and report <> 'link'"
+    )
+    for creator in {link["creator_id"] for link in links}:
+        last = max((row for row in rows if row[0] == creator), key=lambda row: row[2])
+        assert last[1] == "manifest-daily"
+        assert last[3] == len([link for link in links if link["creator_id"] == creator])
 
 
 def test_files_hold_the_rows_of_their_creator(platform: Platform, links: list[dict]) -> None:
@@ -129,7 +144,7 @@ def test_the_log_has_no_gaps(platform: Platform, links: list[dict]) -> None:
     starts = platform.fetch("select export_id from ops.export_log where event = 'started'")
     ends = platform.fetch("select export_id from ops.export_log where event in ('finished', 'failed', 'abandoned')")
     assert sorted(starts) == sorted(ends)
-    assert len(starts) == len(links)
+    assert len(starts) == len(links) + len({link["creator_id"] for link in links}), "the files, and a manifest each"
     assert "finished" in platform.succeed("history", "--creator", links[0]["creator_id"])
 
 

@@ -411,14 +411,26 @@ def test_every_claim_is_described_and_hangs_on_a_model() -> None:
 
 
 def test_every_report_is_declared_whole() -> None:
-    assert {name: (report.mart, report.formats) for name, report in CATALOG.reports.items()} == {
-        "students": ("student_engagement_tiers", ("csv", "json")),
-        "videos": ("video_analytics", ("csv", "json")),
-        "report": ("creator_overview", ("html",)),
+    data = ("csv", "json", "xlsx")
+    assert {name: (report.mart, report.formats, report.scheduled) for name, report in CATALOG.reports.items()} == {
+        "students": ("student_engagement_tiers", data, ("csv",)),
+        "progress": ("progress", data, ()),
+        "chat": ("chat_transcript", data, ()),
+        "analytics": ("creator_overview", data, ("json",)),
+        "quiz_results": ("quiz_results", data, ()),
+        "videos": ("video_analytics", data, ("csv",)),
+        "questions": ("top_questions", data, ("csv",)),
+        "report": ("creator_overview", ("html",), ("html",)),
+        "weekly_report": ("creator_overview", ("html",), ("html",)),
     }
-    assert set(CATALOG.reports["report"].marts) == {
-        "creator_overview", "daily_activity", "student_engagement_tiers", "top_questions", "video_analytics",
-    }, "what the page shows"  # fmt: skip
+    assert CATALOG.edition("daily") == ("analytics", "questions", "report", "students", "videos")
+    assert CATALOG.edition("weekly") == ("weekly_report",)
+    assert CATALOG.reports["report"].marts == CATALOG.reports["weekly_report"].marts
+    for report in CATALOG.reports.values():
+        for name, rule in report.filters.items():
+            mart = CATALOG.marts[rule.through or report.mart]
+            assert rule.column in {column.name for column in mart.columns}, (report.name, name)
+            assert mart.name in report.marts, (report.name, name)
     assert all(exposure["description"] and exposure["owner"]["email"] for exposure in MANIFEST["exposures"].values())
 
 

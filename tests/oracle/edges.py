@@ -23,6 +23,7 @@ from tests.oracle.events import (
     Event,
     Found,
     Join,
+    SetPreferences,
     SwitchCourse,
 )
 from tests.oracle.removals import Remove
@@ -197,6 +198,7 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("recommendations", "int_quiz_results"): (*_FAILED, Attempt(1, _NOW, 0, 0, 10, False)),
     ("recommendations", "int_questions"): _FIVE + tuple(Say(1, _NOW, student, 0, "user", _QUESTION, None) for student in range(6)),
     ("creator_overview", "creators"): (ChangePlan(1, _NOW, "Renamed", "pro", None),),
+    ("creator_overview", "creator_preferences"): (SetPreferences(1, _NOW, {"dateFormat": "DD.MM.YYYY"}),),
     ("creator_overview", "quizzes"): (AddTasks(0, When(minutes=-30), 1, 0),),
     ("creator_overview", "int_quiz_results"): (Regrade(1, _NOW, 0, 60, False),),
     ("creator_overview", "midnight"): (),

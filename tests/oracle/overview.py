@@ -18,6 +18,9 @@ from tests.oracle.quizzes import finished_attempts
 from tests.oracle.students import Student, tier_of
 from tests.oracle.videos import viewers_of
 
+DATE_FORMATS = (
+    "YYYY-MM-DD", "YYYY/MM/DD", "DD/MM/YYYY", "DD-MM-YYYY", "DD.MM.YYYY", "MM/DD/YYYY", "D MMMM YYYY", "MMMM D, YYYY", "DD MMM YYYY", "MMM DD, YYYY",
+)  # fmt: skip
 TIERS = ("inactive", "at_risk", "low_engagement", "highly_engaged", "engaged", "moderate")
 
 
@@ -35,6 +38,7 @@ def creator_overview(
             **{name: creator[name] for name in ("company_name", "current_plan", "plan_expires_at")},
             "timezone": moment.zones.zone_at(creator_id, moment.as_of),
             "today_on": moment.zones.today(creator_id, moment.as_of),
+            **_of_preferences(moment, creator_id),
             **_of_students(moment, creator_id, [student for student in students.values() if student.row["creator_id"] == creator_id]),
             **_of_videos(moment, creator_id),
             **_of_quizzes(moment, creator_id),
@@ -49,6 +53,13 @@ def creator_overview(
         }
         for creator_id, creator in moment.creators.items()
     }
+
+
+def _of_preferences(moment: Moment, creator_id: UUID) -> dict[str, Any]:
+    stored = moment.mirror.rows["creator_preferences"].get((creator_id,))
+    wishes = stored["export_preferences"] if stored and isinstance(stored["export_preferences"], dict) else {}
+    asked = wishes.get("dateFormat")
+    return {"date_format": asked if asked in DATE_FORMATS else None, "has_metadata": wishes.get("includeMetadata") is True}
 
 
 def _of_students(moment: Moment, creator_id: UUID, students: list[Student]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ ZONES = (
 
 _MALFORMED: tuple[Any, ...] = (
     None, [], "Europe/Berlin", 5, {}, {"timezone": None}, {"timezone": 5}, {"timezone": {"name": "UTC"}}, {"timezone": "Mars/Olympus"},
+    {"dateFormat": "DD.MM.YYYY", "includeMetadata": True}, {"dateFormat": "MMMM D, YYYY", "includeMetadata": "yes"}, {"dateFormat": 7, "includeMetadata": 1},
     {"timezone": "europe/berlin"}, {"timezone": "localtime"}, {"timezone": ""}, {"timezone": "posix/Europe/Berlin"}, [{"timezone": "Asia/Kolkata"}],
 )  # fmt: skip
 

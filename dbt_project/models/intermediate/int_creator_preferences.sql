@@ -12,6 +12,7 @@ select
     preferences.creator_id,
     preferences.export_preferences ->> 'timezone' is not null and known_zones.name is null as has_bad_timezone,
     coalesce(preferences.export_preferences ->> 'defaultFormat' not in ('csv', 'json', 'xlsx'), false) as has_bad_export_format,
+    coalesce(preferences.export_preferences ->> 'dateFormat' not in ({{ date_formats() }}), false) as has_bad_date_format,
     coalesce(jsonb_typeof(preferences.export_preferences), 'null') not in ('object', 'null')
     or coalesce(jsonb_typeof(preferences.notification_settings), 'null') not in ('object', 'null')
     or coalesce(jsonb_typeof(preferences.notification_settings -> 'emailNotifications'), 'null') not in ('object', 'null')

@@ -145,6 +145,10 @@ select
     creators.plan_expires_at,
     creators.timezone,
     creators.today_on,
+    case
+        when preferences.export_preferences ->> 'dateFormat' in ({{ date_formats() }}) then preferences.export_preferences ->> 'dateFormat'
+    end as date_format,
+    coalesce(preferences.export_preferences -> 'includeMetadata' = 'true', false) as has_metadata,
     coalesce(students.student_count, 0)::integer as student_count,
     coalesce(students.active_7d_count, 0)::integer as active_7d_count,
     coalesce(students.active_30d_count, 0)::integer as active_30d_count,
@@ -205,3 +209,4 @@ left join chats on creators.creator_id = chats.creator_id
 left join courses on creators.creator_id = courses.creator_id
 left join days on creators.creator_id = days.creator_id
 left join peaks on creators.creator_id = peaks.creator_id
+left join {{ ref('stg_creator_preferences') }} as preferences on creators.creator_id = preferences.creator_id
