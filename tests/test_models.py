@@ -228,7 +228,7 @@ def test_the_overview_of_a_creator(tables: psycopg.Connection[dict[str, Any]]) -
         "active_day_7d_count": 3, "avg_daily_active_7d": Decimal("0.43"), "avg_active_minutes_7d": None,
         "active_day_30d_count": 4, "avg_daily_active_30d": Decimal("0.13"), "avg_active_minutes_30d": None,
         "active_day_90d_count": 6, "avg_daily_active_90d": Decimal("0.07"), "avg_active_minutes_90d": None,
-        "peak_hour_no": 1, "peak_hour_rate": Decimal("0.1429"),  # seven hours with one student each, the earliest of them
+        "date_format": None, "has_metadata": False, "peak_hour_no": 1, "peak_hour_rate": Decimal("0.1429"),  # seven hours with one student each, the earliest of them
     }  # fmt: skip
 
 
