@@ -73,7 +73,7 @@ def test_a_broken_policy_or_renderer_fails_loudly_and_uploads_nothing(
             connection.execute("alter policy renderer_reads_its_creator on analytics.video_analytics using (true)")
     else:
         read = frames.read_bundle
-        monkeypatch.setattr(frames, "read_bundle", lambda reader, catalog, _: read(reader, catalog, other))
+        monkeypatch.setattr(frames, "read_bundle", lambda reader, catalog, _, *rest: read(reader, catalog, other, *rest))
     try:
         tally = worker.render_creator(creator)
     finally:
