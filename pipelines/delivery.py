@@ -140,12 +140,12 @@ def _render(settings: Settings, catalog: Catalog, trip: Trip, mornings: Iterable
 
 def reports_of(catalog: Catalog, edition: str) -> tuple[str, ...]:
     """The reports that an edition consists of."""
-    return tuple(sorted(catalog.reports))
+    return catalog.edition(edition)
 
 
 def page_of(edition: str) -> str:
     """The report that an edition's mail links to."""
-    return "report"
+    return "weekly_report" if edition == "weekly" else "report"
 
 
 def _try_one(desk: _Desk, morning: Morning, as_of: datetime | None, outcome: Outcome) -> None:

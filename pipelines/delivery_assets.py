@@ -32,7 +32,7 @@ def build_mornings(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
 
     spec = dg.AssetSpec(
         dg.AssetKey(["delivered", MORNINGS_JOB]),
-        deps=[dg.AssetKey(["reports", name]) for name in catalog.reports],
+        deps=[dg.AssetKey(["reports", name]) for name in catalog.edition("daily")],
         group_name="9_delivered",
         description="Mail to creators, once per local morning: the link to a fresh report, five numbers, what is new. One row each in ops.outbox.",
         kinds={"email"},
