@@ -16,7 +16,7 @@ from datetime import date
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 
-from pipelines import export_log, frames, manifests, ownership, warehouse
+from pipelines import export_log, frames, manifests, ownership, revocation, warehouse
 from pipelines.catalog import Catalog, Report
 from pipelines.export_log import Entry, LoggedEntry
 from pipelines.problem import Problem, one_line
@@ -63,6 +63,15 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a creator's objects lie: the generation that is held, and its keys that were revoked and are never given again."""
+
+    creator_id: str
+    generation: str
+    revoked: set[str]
+
+
+@dataclass(frozen=True)
 class _Planned:
     """A file of an edition before it is made: what it is made from, the log's row for it, and the last one of its kind."""
 
@@ -71,6 +80,15 @@ class _Planned:
     document: Document
     entry: Entry
     last: LoggedEntry | None
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A file before its upload: the log's row that announces it, with key and size, and the bytes; or the reason why there are none."""
+
+    started: Entry
+    data: bytes
+    reason: str | None = None
 
 
 class Worker:
@@ -107,12 +125,14 @@ class Worker:
         """All files of one creator, and last the manifest that names them."""
         tally = Tally()
         try:
-            with self.held_generation(creator_id) as generation:
+            with self.held_place(creator_id) as place:
                 latest = export_log.latest_files(self.log, creator_id)
-                ends = self._make_files(generation, self._plan(creator_id, latest), tally)
+                ends = self._make_files(place, self._plan(creator_id, latest), tally)
                 if ends and not tally.files["failed"]:
                     cadence = self.catalog.reports[ends[0].report].cadence
-                    manifests.write(self.store, self.log, manifests.Manifest(creator_id, generation, cadence, ends), latest)
+                    manifests.write(
+                        self.store, self.log, manifests.Manifest(creator_id, cadence, ends), place.generation, place.revoked, latest
+                    )
         except psycopg.OperationalError:
             raise  # the database is gone: that is everybody's trouble, not this creator's
         except Exception as error:
@@ -123,8 +143,8 @@ class Worker:
         return tally
 
     @contextmanager
-    def held_generation(self, creator_id: str) -> Iterator[str]:
-        """The creator's generation, held from the first `started` to the last outcome, so that nobody revokes in between."""
+    def held_place(self, creator_id: str) -> Iterator[Place]:
+        """The creator's place in the store, held from the first `started` to the last outcome, so that nobody revokes in between."""
         try:
             self.log.execute("insert into ops.generations (creator_id) values (%s) on conflict do nothing", (creator_id,))
             warehouse.set_role(self._hold, "publisher")
@@ -132,7 +152,7 @@ class Worker:
             self._hold.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"creator-reports render {creator_id}",))
             if row is None:
                 raise Problem("its generation was removed while rendering; run again.")
-            yield row[0]
+            yield Place(creator_id, row[0], revocation.revoked_keys(self.log, creator_id))
         finally:
             if not self._hold.closed:
                 self._hold.rollback()
@@ -175,13 +195,14 @@ class Worker:
             content_digest=digest,
         )
 
-    def _make_files(self, generation: str, planned: Sequence[_Planned], tally: Tally) -> list[Entry]:
-        """Make what has changed: all `started` rows are committed before the first upload, all outcomes after the last. Returns the outcomes."""
-        kept = {one.entry.export_id: one for one in planned if self._is_kept(one, generation)}
-        export_log.record(self.log, *(one.entry for one in planned if one.entry.export_id not in kept))
+    def _make_files(self, place: Place, planned: Sequence[_Planned], tally: Tally) -> list[Entry]:
+        """Make what has changed and return all outcomes. All `started` rows, with their keys, are committed before the first upload:
+        there is no object, however a run ends, of which the log does not know. All outcomes are committed after the last."""
         ends, noted = [], []
-        for one in planned:
-            if one.entry.export_id in kept:
+        rendered = [(one, None if self._is_kept(one, place) else self._render(place, one)) for one in planned]
+        export_log.record(self.log, *(made.started for _, made in rendered if made is not None))
+        for one, made in rendered:
+            if made is None:
                 assert one.last is not None  # what is kept was made before
                 end = replace(
                     one.entry, event="unchanged", byte_count=one.last.byte_count, sha256=one.last.sha256, object_key=one.last.object_key
@@ -189,37 +210,46 @@ class Worker:
                 if (one.last.edition_on, one.last.as_of) != (end.edition_on, end.as_of):  # the same edition again leaves nothing to note
                     noted.append(end)
             else:
-                end = self._make_file(generation, one, tally)
+                end = self._upload(one, made, tally)
                 noted.append(end)
             ends.append(end)
             tally.files[end.event] += 1
         export_log.record(self.log, *noted)
         return ends
 
-    def _make_file(self, generation: str, one: _Planned, tally: Tally) -> Entry:
-        """Render and upload one file: its outcome, finished or failed."""
+    def _render(self, place: Place, one: _Planned) -> _Made:
+        """The bytes of a file, and where they go; or why there are none."""
         try:
             file = io.BytesIO()
             one.format.write(one.document, file)
-            data = file.getvalue()
-            sha256 = hashlib.sha256(data).hexdigest()
-            key = object_key(one.entry.creator_id, generation, one.report.name, sha256, one.format.suffix)
-            self.store.put(key, data, one.format.content_type, self.download_name(one.document, one.format))
-        except psycopg.OperationalError:
-            raise
         except Exception as error:
-            tally.problems.append(f"creator {one.entry.creator_id}: {one_line(error)}")
-            return replace(one.entry, event="failed", reason=one_line(error))
-        tally.byte_count += len(data)
-        return replace(one.entry, event="finished", byte_count=len(data), sha256=sha256, object_key=key)
+            return _Made(one.entry, b"", one_line(error))
+        data = file.getvalue()
+        sha256 = hashlib.sha256(data).hexdigest()
+        key = object_key(place.creator_id, place.generation, one.report.name, sha256, one.format.suffix, revoked=place.revoked)
+        return _Made(replace(one.entry, byte_count=len(data), sha256=sha256, object_key=key), data)
+
+    def _upload(self, one: _Planned, made: _Made, tally: Tally) -> Entry:
+        """The outcome of one file: finished, or failed."""
+        reason = made.reason
+        if made.started.object_key is not None:
+            try:
+                self.store.put(made.started.object_key, made.data, one.format.content_type, self.download_name(one.document, one.format))
+            except Exception as error:
+                reason = one_line(error)
+        if reason is not None:
+            tally.problems.append(f"creator {made.started.creator_id}: {reason}")
+            return replace(made.started, event="failed", reason=reason)
+        tally.byte_count += len(made.data)
+        return replace(made.started, event="finished")
 
     def download_name(self, document: Document, kind: Format) -> str:
         """The Content-Disposition of a file: its name for people."""
         return disposition(document.creator_name, document.title, self.order.edition_on, kind.suffix, is_inline=kind.is_inline)
 
-    def _is_kept(self, one: _Planned, generation: str) -> bool:
-        """Whether the object of an earlier run can serve on: the same content, of this generation, young enough, and there."""
+    def _is_kept(self, one: _Planned, place: Place) -> bool:
+        """Whether the object of an earlier run can serve on, because it has the same content."""
         last = one.last
         if last is None or last.content_digest != one.entry.content_digest:
             return False
-        return self.store.can_keep(last.object_key, generation)
+        return self.store.can_keep(last.object_key, place.generation, place.revoked)

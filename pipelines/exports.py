@@ -13,12 +13,11 @@ from datetime import date
 from typing import BinaryIO, cast
 from uuid import UUID
 
-import psycopg
 import pyarrow as pa
 
 from pipelines import export_log, frames
 from pipelines.catalog import Catalog, Filter, Mart, Report
-from pipelines.creator_files import Worker
+from pipelines.creator_files import Place, Worker
 from pipelines.export_log import Entry
 from pipelines.problem import UsageProblem, one_line
 from pipelines.store import object_key
@@ -107,11 +106,11 @@ def make(worker: Worker, wanted: Wanted) -> list[Entry]:
     nothing changed gives the same key. A failure is noted in the log and raised.
     """
     selection = check(worker.catalog, wanted)
-    with worker.held_generation(wanted.creator_id) as generation, _opened(worker, wanted, selection) as document:
+    with worker.held_place(wanted.creator_id) as place, _opened(worker, wanted, selection) as document:
         kinds = [selection.format]
         if document.has_metadata and selection.format.suffix == "csv":
             kinds.append(SIDECAR)
-        return [_make_one(worker, generation, selection.report, kind, document, wanted.creator_id) for kind in kinds]
+        return [_make_one(worker, place, selection.report, kind, document) for kind in kinds]
 
 
 @contextmanager
@@ -135,23 +134,26 @@ def _owned(worker: Worker, creator_id: str, frame: Frame, batches: Iterable[pa.R
         yield batch
 
 
-def _make_one(worker: Worker, generation: str, report: Report, kind: Format, document: Document, creator_id: str) -> Entry:
-    started = replace(worker.entry(document, report, kind, creator_id, None), edition_on=None, row_count=None)
-    export_log.record(worker.log, started)
-    try:
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spooled:
-            file = cast(BinaryIO, spooled)
+def _make_one(worker: Worker, place: Place, report: Report, kind: Format, document: Document) -> Entry:
+    entry = replace(worker.entry(document, report, kind, place.creator_id, None), edition_on=None, row_count=None)
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spooled:
+        file = cast(BinaryIO, spooled)
+        try:
             row_count = kind.write(document, file)
             byte_count = file.tell()
             file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # pyrefly: ignore[bad-argument-type]
-            key = object_key(creator_id, generation, report.name, sha256, kind.suffix)
+        except Exception as error:
+            export_log.record(worker.log, entry, replace(entry, event="failed", reason=one_line(error)))
+            raise
+        key = object_key(place.creator_id, place.generation, report.name, sha256, kind.suffix, revoked=place.revoked)
+        entry = replace(entry, row_count=row_count, byte_count=byte_count, sha256=sha256, object_key=key)
+        export_log.record(worker.log, entry)  # with its key: there is no object of which the log does not know
+        try:
             worker.store.put_file(key, file, kind.content_type, worker.download_name(document, kind))
-    except psycopg.OperationalError:
-        raise
-    except Exception as error:
-        export_log.record(worker.log, replace(started, event="failed", reason=one_line(error)))
-        raise
-    finished = replace(started, event="finished", row_count=row_count, byte_count=byte_count, sha256=sha256, object_key=key)
+        except Exception as error:
+            export_log.record(worker.log, replace(entry, event="failed", reason=one_line(error)))
+            raise
+    finished = replace(entry, event="finished")
     export_log.record(worker.log, finished)
     return finished

@@ -5,7 +5,7 @@ Belongs here: what it says, when it is written. Does not: the files.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,6 @@ class Manifest:
     """A creator's edition, `daily` or `weekly`, and the outcomes of its files: at least one, none of them failed."""
 
     creator_id: str
-    generation: str
     cadence: str
     files: Sequence[Entry]
 
@@ -56,27 +55,34 @@ class Manifest:
         return (json.dumps(listed, indent=1) + "\n").encode()
 
 
-def write(store: Store, log: psycopg.Connection, manifest: Manifest, latest: Mapping[tuple[str, str], LoggedEntry]) -> None:
+def write(
+    store: Store,
+    log: psycopg.Connection,
+    manifest: Manifest,
+    generation: str,
+    revoked: Container[str],
+    latest: Mapping[tuple[str, str], LoggedEntry],
+) -> None:
     """Upload the manifest, with its rows in the log, unless the same one is there. Nothing else of the edition is written after it."""
     content = manifest.content
     sha256 = hashlib.sha256(content).hexdigest()
     first, name = manifest.files[0], f"{NAME}-{manifest.cadence}"
     last = latest.get((name, "json"))
-    if last is not None and last.content_digest == sha256 and store.can_keep(last.object_key, manifest.generation):
+    if last is not None and last.content_digest == sha256 and store.can_keep(last.object_key, generation, revoked):
         return
     assert first.edition_on is not None  # files of an edition have its day
+    key = manifest_key(manifest.creator_id, generation, first.edition_on, manifest.cadence, revoked=revoked)
     started = replace(
         first, export_id=export_log.new_export_id(), event="started", report=name, format="json", row_count=len(manifest.files),
-        byte_count=None, sha256=None, object_key=None, content_digest=sha256,
+        byte_count=len(content), sha256=sha256, object_key=key, content_digest=sha256,
     )  # fmt: skip
     export_log.record(log, started)
-    key = manifest_key(manifest.creator_id, manifest.generation, first.edition_on, manifest.cadence)
     try:
         store.put(key, content, "application/json", 'attachment; filename="manifest.json"')
     except Exception as error:
         export_log.record(log, replace(started, event="failed", reason=one_line(error)))
         raise
-    export_log.record(log, replace(started, event="finished", byte_count=len(content), sha256=sha256, object_key=key))
+    export_log.record(log, replace(started, event="finished"))
 
 
 def _instant(instant: datetime | None) -> str | None:

@@ -53,14 +53,17 @@ def object_key(creator_id: str, generation: str, name: str, sha256: str, suffix:
 
     A key among `revoked` is never given again: the same bytes then get `<sha256>-2.<suffix>`, or the next number that is free.
     """
-    stem = f"{generation_prefix(creator_id, generation)}{name}/{sha256}"
+    return _free_key(f"{generation_prefix(creator_id, generation)}{name}/{sha256}", suffix, revoked)
+
+
+def manifest_key(creator_id: str, generation: str, edition_on: date, cadence: str, *, revoked: Container[str] = ()) -> str:
+    """Where the list of an edition's files lies: one place per creator and edition, so that a run again replaces it."""
+    return _free_key(f"{generation_prefix(creator_id, generation)}manifest/{edition_on.isoformat()}-{cadence}", "json", revoked)
+
+
+def _free_key(stem: str, suffix: str, revoked: Container[str]) -> str:
     numbered = (f"{stem}-{number}.{suffix}" for number in count(2))
     return next(key for key in chain([f"{stem}.{suffix}"], numbered) if key not in revoked)
-
-
-def manifest_key(creator_id: str, generation: str, edition_on: date, cadence: str) -> str:
-    """Where the list of an edition's files lies: in one place per creator and edition, so that a run again replaces it."""
-    return f"reports/{creator_id}/{generation}/manifest/{edition_on.isoformat()}-{cadence}.json"
 
 
 def disposition(creator_name: str, title: str, edition_on: date, suffix: str, *, is_inline: bool) -> str:
@@ -172,9 +175,9 @@ class Store:
         except ClientError:
             return None
 
-    def can_keep(self, key: str | None, generation: str) -> bool:
-        """Whether an object that was made before can serve on: of this generation, young enough, and there."""
-        if key is None or f"/{generation}/" not in key:
+    def can_keep(self, key: str | None, generation: str, revoked: Container[str]) -> bool:
+        """Whether an object that was made before can serve on: of this generation, not revoked, young enough, and there."""
+        if key is None or f"/{generation}/" not in key or key in revoked:
             return False
         age = self.age(key)
         return age is not None and age < RENEWED_AFTER
