@@ -46,7 +46,7 @@ def build_jobs(nightly_checks: Iterable[dg.AssetCheckKey]) -> list[UnresolvedAss
         MORNINGS_JOB,
         selection=dg.AssetSelection.assets(["delivered", MORNINGS_JOB]),
         description="Mail to creators whose local 07:00 has passed: the weekly edition on their Monday, else what is new, with the link to the fresh report. "
-        "Ten minutes past every hour. To mail some creators only, list their ids in the Launchpad under ops > mornings > config > creators.",
+        "Ten minutes past every hour. To mail some creators only, list their ids in the Launchpad under ops > send_mornings > config > creators.",
         tags=_RETRIES,
     )
     return [hourly, daily, mornings]

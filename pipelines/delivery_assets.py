@@ -15,7 +15,7 @@ from pipelines.assets import numbers
 from pipelines.catalog import Catalog
 from pipelines.problem import Problem
 from pipelines.report_assets import SUCCESS_WANTED
-from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, plain_failures, requester
+from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, MORNINGS_STEP, plain_failures, requester
 from pipelines.settings import Settings
 
 
@@ -38,8 +38,8 @@ def build_mornings(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
         kinds={"email"},
     )
 
-    @dg.multi_asset(name=MORNINGS_JOB, specs=[spec])
-    def mornings(context: dg.AssetExecutionContext, config: MorningConfig) -> Iterator[dg.MaterializeResult]:
+    @dg.multi_asset(name=MORNINGS_STEP, specs=[spec])
+    def send_mornings(context: dg.AssetExecutionContext, config: MorningConfig) -> Iterator[dg.MaterializeResult]:
         """Mail with the link to a fresh report, once per creator and local morning, to those who want it. What could not go out is tried again until local noon."""
         if settings.smtp_host is None:
             context.log.warning("SMTP_HOST is not set: nothing is mailed")
@@ -64,4 +64,4 @@ def build_mornings(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
                 )
         yield dg.MaterializeResult(metadata=numbers(now, **counts, step_seconds=round(time.monotonic() - began, 3)))
 
-    return mornings
+    return send_mornings

@@ -13,7 +13,7 @@ from pipelines import instance
 from pipelines.definitions import build
 from pipelines.problem import Problem
 from pipelines.run_failures import first_cause
-from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, REQUESTED_BY_TAG, listen
+from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, MORNINGS_STEP, REQUESTED_BY_TAG, listen
 from pipelines.settings import Settings
 from pipelines.warehouse import current_hour
 
@@ -58,7 +58,7 @@ class Runner:
             raise Problem(f"{edition} lies before the first day of the daily reports; set FIRST_DAY to it or earlier.")
         config: dict[str, object] = {"loggers": {"console": {}}}
         if creators:
-            config["ops"] = {MORNINGS_JOB if job_name == MORNINGS_JOB else "reports": {"config": {"creators": list(creators)}}}
+            config["ops"] = {MORNINGS_STEP if job_name == MORNINGS_JOB else "reports": {"config": {"creators": list(creators)}}}
         job = self._definitions.resolve_job_def(job_name)
         with listen(write):
             result = job.execute_in_process(

@@ -30,6 +30,8 @@ NIGHTLY_JOB = "daily"
 """The job that reads far back, tests everything and renders."""
 MORNINGS_JOB = "mornings"
 """The job that mails."""
+MORNINGS_STEP = "send_mornings"
+"""Its step. Dagster wants another name for a job than for any of its steps."""
 DAILY_TICK = time(3, tzinfo=UTC)
 """When the daily job is due, UTC."""
 

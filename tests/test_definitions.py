@@ -29,6 +29,11 @@ def graph(definitions: dg.Definitions) -> Any:
     return definitions.resolve_asset_graph()
 
 
+def test_a_code_server_loads_all_of_it(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
+    definitions.get_repository_def().load_all_definitions()
+
+
 def test_groups_are_the_layers_in_the_order_of_the_data(graph: Any) -> None:
     order = {group: number for number, group in enumerate(GROUPS)}
     seen = {graph.get(key).group_name for key in graph.get_all_asset_keys()}
