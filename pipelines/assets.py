@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines import booking, freshness, ingest, publish
+from pipelines import booking, freshness, ingest, publish, report_status
 from pipelines.catalog import Catalog, Mart, SourceTable, code_version
 from pipelines.runs import ACCEPT_DELETIONS_TAG, ACCEPT_LOSSES_TAG, NIGHTLY_JOB, enter_run, plain_failures
 from pipelines.settings import Settings
@@ -155,6 +155,7 @@ def _publish_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
             tables = publish.publish(
                 settings, catalog.marts.values(), run, code_version(), is_nightly=is_nightly, accepts_losses=accepts, say=context.log.info
             )
+            report_status.follow_gates(settings, run.run_id)
             context.resources.run_guard.leave()
         for table in tables:
             if catalog.models[table.table].is_daily and not is_nightly:

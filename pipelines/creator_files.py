@@ -16,7 +16,7 @@ from datetime import date
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 
-from pipelines import export_log, frames, manifests, ownership, revocation, warehouse
+from pipelines import export_log, frames, manifests, ownership, report_status, revocation, warehouse
 from pipelines.catalog import Catalog, Report
 from pipelines.export_log import Entry, LoggedEntry
 from pipelines.problem import Problem, one_line
@@ -133,6 +133,8 @@ class Worker:
                     manifests.write(
                         self.store, self.log, manifests.Manifest(creator_id, cadence, ends), place.generation, place.revoked, latest
                     )
+            if ends and not tally.files["failed"]:
+                report_status.note_made(self.log, creator_id, ends[0])
         except psycopg.OperationalError:
             raise  # the database is gone: that is everybody's trouble, not this creator's
         except Exception as error:
@@ -140,6 +142,8 @@ class Worker:
             tally.problems.append(f"creator {creator_id}: {one_line(error)}")
         state = "failed" if tally.files["failed"] else "done" if tally.files["finished"] else "unchanged"
         tally.creators[state] += 1
+        if state == "failed":
+            report_status.note_failed(self.log, creator_id, self.order.run_id, tally.problems[0])
         return tally
 
     @contextmanager

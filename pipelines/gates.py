@@ -5,6 +5,7 @@ happening (publish, report_assets, links).
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 import psycopg
 
@@ -15,15 +16,33 @@ REASON = "check failed: "
 """Reasons that this module writes begin so."""
 BAD_ROWS = "bad rows: "
 """Reasons that quarantine writes begin so."""
+LAG = "not fresh: "
+"""Reasons that hold for everybody begin so."""
 
 
-def closed(connection: psycopg.Connection) -> dict[str, str]:
-    """Creators whose gate is closed, with the reasons: they get no new files and no new links, and keep the last good report."""
-    return dict(
+def closed(connection: psycopg.Connection, settings: Settings | None = None, creators: Iterable[str] = ()) -> dict[str, str]:
+    """Creators whose gate is closed, with the reasons: they get no new files and no new links, and keep the last good report.
+
+    With `settings`, those of `creators` too while the source is a replica that lags too far behind: then nobody's rows are fresh.
+    """
+    found = dict(
         connection.execute(
             "select creator_id::text, string_agg(reason, '; ' order by reason) from ops.gates group by creator_id"
         ).fetchall()
     )
+    lag = _lag(connection, settings) if settings else None
+    return dict.fromkeys(creators, lag) | found if lag else found
+
+
+def _lag(connection: psycopg.Connection, settings: Settings) -> str | None:
+    """Why nobody's rows are fresh: the source that the last run read did not follow the platform. A quiet night is no reason: nothing happened in it."""
+    row = connection.execute("select booked_as_of, complete_through from ops.build").fetchone()
+    if row is None or row[1] is None:
+        return None
+    behind = row[0] - row[1] - timedelta(minutes=settings.late_commit_minutes)
+    if behind <= timedelta(minutes=settings.max_replication_lag_minutes):
+        return None
+    return f"{LAG}the source is a replica that follows only up to {row[1]:%Y-%m-%d %H:%M} UTC"
 
 
 def hold_back(settings: Settings, run: warehouse.Run, found: Mapping[str, Iterable[str]]) -> int:

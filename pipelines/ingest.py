@@ -20,6 +20,25 @@ from pipelines.snapshot import Snapshot
 
 Say = Callable[[str], None]
 
+_STAND = """
+select
+    statement_timestamp(),
+    case
+        when pg_is_in_recovery() then case
+            -- All that came is replayed and more would come: behind by nothing, however long ago the last commit was.
+            when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() and exists (select from pg_stat_wal_receiver where pid is not null)
+                then statement_timestamp()
+            else pg_last_xact_replay_timestamp()
+        end
+        else (
+            select min(coalesce(w.latest_end_time, 'epoch'))
+            from pg_subscription s
+            left join pg_stat_subscription w on w.subid = s.oid and w.relid is null
+            where s.subenabled and s.subdbid = (select oid from pg_database where datname = current_database()))
+    end
+"""
+"""The source's clock, and where it is a replica (a standby, or a subscriber) the instant up to which it follows; `epoch` when its worker does not run."""
+
 _LARGE_ROWS = 10_000
 """Below this many rows a scan costs no more than an index would."""
 
@@ -93,7 +112,7 @@ def _take_snapshot(
 ) -> tuple[Snapshot, datetime]:
     """The snapshot, and up to when the source is complete in it."""
     _check_contract(source, settings.source_schema, list(tables.values()))
-    row = source.execute("select statement_timestamp(), case when pg_is_in_recovery() then pg_last_xact_replay_timestamp() end").fetchone()
+    row = source.execute(_STAND.encode()).fetchone()
     assert row is not None  # a select without from always gives one row
     target.execute("drop table if exists incoming.snapshot")
     target.execute(

@@ -74,7 +74,8 @@ def mint(
     store, wanted_reports, wanted_formats = Store(settings), set(reports), set(formats)
     links = []
     with warehouse.connect(settings, autocommit=True) as connection:
-        names, closed = entitled(connection), gates.closed(connection)
+        names = entitled(connection)
+        closed = gates.closed(connection, settings, names)
         for creator in [find_creator(names, wanted) for wanted in creators] if creators is not None else list(names):
             if creator in closed and creators is not None:
                 raise Problem(f"no new link for {names[creator]!r}: the gate is closed ({closed[creator]}); links given before stay good.")

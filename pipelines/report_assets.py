@@ -10,7 +10,7 @@ from datetime import date
 import dagster as dg
 from pydantic import Field
 
-from pipelines import export_log, freshness, gates, publish, render, revocation, warehouse
+from pipelines import export_log, freshness, publish, render, report_status, revocation, warehouse
 from pipelines.assets import numbers
 from pipelines.catalog import Catalog, Report
 from pipelines.creator_files import Order, Tally
@@ -77,7 +77,7 @@ def _render_edition(
             return
         entitled = render.entitled_creators(connection, as_of)
         wanted = choose_creators(entitled, chosen)
-        closed = gates.closed(connection)
+    closed = report_status.follow_gates(settings, order.run_id, wanted)
     creators = [creator for creator in wanted if creator not in closed]
     held = [f"creator {creator} keeps the last good report: {closed[creator]}" for creator in wanted if creator in closed]
     for line in held[:20]:

@@ -117,6 +117,8 @@ def test_the_gate_is_closed_and_told(platform: Platform, spoiled: Spoiled) -> No
     assert [creator for creator, _ in gates] == [spoiled.creator]
     assert gates[0][1].startswith("bad rows: ")
     assert "1 in video_progress (completion outside 0 to 100)" in gates[0][1]
+    held = "select creator_id::text, reason, as_of is not null from ops.report_status where state = 'held'"
+    assert platform.fetch(held) == [(spoiled.creator, gates[0][1], True)], "with the instant of the last good report"
     checked = platform.run("check")
     assert checked.returncode == 1
     assert f"{spoiled.creator}: bad rows: " in checked.stdout
@@ -137,5 +139,6 @@ def test_mended_rows_come_back_in_and_the_gate_opens(platform: Platform, spoiled
     platform.succeed("run", "hourly", "--as-of", spoiled.as_of.isoformat())
     assert platform.fetch("select * from ops.quarantine") == []
     assert platform.fetch("select * from ops.gates") == []
+    assert platform.fetch("select distinct state, reason from ops.report_status") == [("current", None)]
     assert _contents(platform) == before
     assert spoiled.creator in platform.succeed("link", spoiled.creator)

@@ -84,6 +84,18 @@ def test_files_hold_the_rows_of_their_creator(platform: Platform, links: list[di
             assert len(rows) == link["rows"]
 
 
+def test_no_file_names_a_student_of_anybody_else(platform: Platform, links: list[dict]) -> None:
+    """The addresses of the demo's students are canaries: each holds the student's number, so that nobody else has it."""
+    plain = r"^[a-z.-]+[0-9]+@example"
+    mails = platform.fetch(f"select creator_id::text, email from app.students where email ~ '{plain}'")
+    for link in links:
+        text = _open(link["url"])[1].decode()
+        others = [mail for creator, mail in mails if creator != link["creator_id"] and mail in text]
+        assert others == [], link["report"]
+    own = [link for link in links if (link["report"], link["format"]) == ("students", "csv")]
+    assert all(any(mail in _open(link["url"])[1].decode() for creator, mail in mails if creator == link["creator_id"]) for link in own)
+
+
 def test_the_table_and_each_link_whole_on_a_line_are_printed(platform: Platform, links: list[dict]) -> None:
     lines = platform.output.splitlines()
     assert re.split(r"\s{2,}", lines[0].strip()) == ["creator", "report", "format", "rows", "size", "expires"]
