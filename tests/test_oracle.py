@@ -17,7 +17,7 @@ from tests.oracle.schedules import SCHEDULES
 from tests.oracle.versions import row_versions
 from tests.oracle.warm import Warm, warm_database
 
-PER_BATCH = 42
+PER_BATCH = 2
 
 
 @dataclass(frozen=True)
