@@ -71,7 +71,7 @@ def deliver(
         contextlib.closing(server),
     ):
         desk = _Desk(settings, connection, reader, server, Store(settings), trip)
-        mornings, reason = due(connection, trip.now, chosen), _reasons(connection, trip.now)
+        mornings, reason = due(connection, trip.now, chosen), _reasons(connection, settings, trip.now)
         ready = [morning for morning in mornings if not _is_held(desk, morning, reason(morning.creator_id), outcome)]
         ready = [morning for morning in ready if not _is_quiet(desk, morning, outcome)]
         say(f"{len(mornings)} mornings are due, {len(ready)} of them have something to send")
@@ -94,10 +94,10 @@ class _Desk:
     trip: Trip
 
 
-def _reasons(connection: psycopg.Connection, now: datetime) -> Callable[[str], str | None]:
+def _reasons(connection: psycopg.Connection, settings: Settings, now: datetime) -> Callable[[str], str | None]:
     """Why a creator's gate is closed; None while it is open."""
     closed, as_of = gates.closed(connection), publish.published_as_of(connection)
-    stale = None
+    stale = gates.lag(connection, settings)
     if as_of is None or now - as_of > STALE_AFTER:
         stale = f"the tables are {f'as of {as_of:%Y-%m-%d %H:%M} UTC' if as_of else 'not published'}"
     return lambda creator_id: closed.get(creator_id) or stale

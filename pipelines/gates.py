@@ -30,11 +30,11 @@ def closed(connection: psycopg.Connection, settings: Settings | None = None, cre
             "select creator_id::text, string_agg(reason, '; ' order by reason) from ops.gates group by creator_id"
         ).fetchall()
     )
-    lag = _lag(connection, settings) if settings else None
-    return dict.fromkeys(creators, lag) | found if lag else found
+    stale = lag(connection, settings) if settings else None
+    return dict.fromkeys(creators, stale) | found if stale else found
 
 
-def _lag(connection: psycopg.Connection, settings: Settings) -> str | None:
+def lag(connection: psycopg.Connection, settings: Settings) -> str | None:
     """Why nobody's rows are fresh: the source that the last run read did not follow the platform. A quiet night is no reason: nothing happened in it."""
     row = connection.execute("select booked_as_of, complete_through from ops.build").fetchone()
     if row is None or row[1] is None:
