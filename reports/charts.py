@@ -7,13 +7,13 @@ the page. Lines live in a nested drawing that is stretched, with strokes that ar
 Colours come from the page's style sheet through class names.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from markupsafe import Markup
 
-from reports.wording import say_count, say_short_day, say_weekday
+from reports.wording import WEEKDAYS, say_count, say_hour, say_short_day, say_weekday
 
 _HEIGHT = 236
 _TOP = 14
@@ -50,13 +50,54 @@ def draw_line(name: str, title: str, summary: str, series: DailySeries) -> Marku
     )  # fmt: skip
 
 
-def draw_bar(share: float) -> Markup:
-    """A bar of 0 to 1 of the width at hand. Decoration: the number stands beside it."""
+def draw_beside(share: float, earlier: float | None) -> Markup:
+    """A bar of 0 to 1, with a stroke where it ended before. Decoration: the numbers stand beside it."""
     width = round(max(0.0, min(1.0, share)) * 100, 2)
+    mark = Markup("")
+    if earlier is not None:
+        mark = Markup('<rect class="earlier" x="{:g}%" width="2" height="16"/>').format(round(max(0.0, min(0.995, earlier)) * 100, 2))
     return Markup(
-        '<svg class="bar" aria-hidden="true" width="100%" height="10"><rect class="track" width="100%" height="10" rx="2"/>'
-        '<rect class="fill" width="{}%" height="10" rx="2"/></svg>'
-    ).format(f"{width:g}")
+        '<svg class="bar" aria-hidden="true" width="100%" height="16"><rect class="fill" y="3" width="{:g}%" height="10" rx="2"/>{}</svg>'
+    ).format(width, mark)
+
+
+def draw_heat(name: str, title: str, summary: str, counts: Mapping[tuple[int, int], int]) -> Markup:
+    """Seven rows of 24 hours, darker where there is more; `counts` by weekday (1 is Monday) and hour."""
+    highest = max(counts.values(), default=0) or 1
+    cell = Markup('<rect class="h%d" x="%g%%" y="%d" width="3.9%%" height="20" rx="2"><title>%s: %s</title></rect>')
+    cells = Markup("").join(
+        cell % (-(-4 * counts.get((day, hour), 0) // highest), round(hour / 24 * 100, 2), (day - 1) * 23, say_hour(day, hour), say_count(counts.get((day, hour), 0)))
+        for day in range(1, 8)
+        for hour in range(24)
+    )  # fmt: skip
+    days = Markup("").join(
+        Markup('<text x="-10" y="{}" text-anchor="end">{}</text>').format((day - 1) * 23 + 14, WEEKDAYS[day - 1][:3]) for day in range(1, 8)
+    )
+    hours = Markup("").join(
+        Markup('<text x="{:g}%" y="178">{}:00</text>').format(round(hour / 24 * 100, 2), hour) for hour in range(0, 24, 6)
+    )
+    return Markup(
+        '<svg class="heat" role="img" width="100%" height="184" aria-labelledby="{0}-title {0}-text"><title id="{0}-title">{1}</title>'
+        '<desc id="{0}-text">{2}</desc>{3}{4}{5}</svg>'
+    ).format(name, title, summary, days, cells, hours)
+
+
+def draw_retention(rates: Sequence[float], place: float | None) -> Markup:
+    """Which share of the viewers is left at each twentieth of a video, from all of them, and a stroke where half of those who leave are gone.
+
+    Decoration: a text beside it says the same.
+    """
+    points = [1.0, *rates]
+    line = "".join(f"{'L' if x else 'M'}{x} {round(100 - 100 * y, 1):g}" for x, y in enumerate(points))
+    mark = (
+        Markup('<line class="leave" x1="{0:g}%" x2="{0:g}%" y2="36"/>').format(round(max(0.0, min(1.0, place)) * 100, 2))
+        if place is not None
+        else ""
+    )
+    return Markup(
+        '<svg class="retention" aria-hidden="true" width="100%" height="37"><svg width="100%" height="36" viewBox="0 0 {last} 100" preserveAspectRatio="none">'
+        '<path class="area" d="{line}V100H0Z"/><path class="mean" d="{line}"/></svg><line class="base" y1="36.5" y2="36.5" x2="100%"/>{mark}</svg>'
+    ).format(last=len(points) - 1, line=line, mark=mark)
 
 
 def draw_place(second: float, duration: float) -> Markup:

@@ -15,7 +15,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from reports.document import Document
 from reports.reading import Reading
-from reports.sections import daily, head, meaning, numbers, others, questions, slipped, tiers, videos
+from reports.sections import (
+    advice,
+    changes,
+    daily,
+    files,
+    head,
+    hours,
+    meaning,
+    numbers,
+    others,
+    questions,
+    quizzes,
+    revenue,
+    slipped,
+    tiers,
+    videos,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SECTIONS = {
@@ -23,11 +39,17 @@ _SECTIONS = {
     "slipped": slipped.build,
     "numbers": numbers.build,
     "daily": daily.build,
+    "hours": hours.build,
     "tiers": tiers.build,
     "videos": videos.build,
+    "quizzes": quizzes.build,
     "questions": questions.build,
+    "revenue": revenue.build,
+    "advice": advice.build,
     "others": others.build,
+    "changes": changes.build,
     "meaning": meaning.build,
+    "files": files.build,
 }
 
 

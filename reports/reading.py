@@ -1,11 +1,11 @@
-"""What the sections of the page read: the document's frames, its day and its zone.
+"""What the sections of the page read: the document's frames, its days, its zone and its way to write dates.
 
-Belongs here: finding rows in a document. Does not: words, markup, what a section shows.
+Belongs here: finding rows in a document. Does not: markup, what a section shows.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pyarrow as pa
 
 from reports.document import Document, Frame
+from reports.wording import say_day, say_instant
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,29 @@ class Reading:
         """The creator's row of `creator_overview`, None if there is none."""
         table = self.table("creator_overview")
         return table.slice(0, 1).to_pylist()[0] if table else None
+
+    @cached_property
+    def week(self) -> list[date]:
+        """The seven full days that the report looks at: the last Monday to Sunday in a weekly one, else those up to yesterday."""
+        end = self.today - timedelta(days=1 + (self.today.weekday() if self.document.is_weekly else 0))
+        return [end - timedelta(days=back) for back in range(6, -1, -1)]
+
+    @property
+    def week_before(self) -> str:
+        """How the page calls the seven days before those."""
+        return "the week before" if self.document.is_weekly else "the 7 days before"
+
+    def say_day(self, day: date | None) -> str:
+        """A day as the creator writes dates."""
+        return say_day(day, self.document.date_format)
+
+    def say_local_day(self, instant: datetime | None) -> str:
+        """The creator's day of an instant."""
+        return self.say_day(instant.astimezone(self.zone).date() if instant else None)
+
+    def say_instant(self, instant: datetime | None) -> str:
+        """An instant by the creator's clock, the day as the creator writes dates."""
+        return say_instant(instant, self.zone, self.document.date_format)
 
     def table(self, name: str) -> pa.Table | None:
         """The rows of a mart; None if the document does not have it or it has no rows."""

@@ -4,16 +4,20 @@ Belongs here: one way to say each kind of value, in plain English. Does not: whi
 A value that is not there reads as a dash, never as 0.
 """
 
+import re
 import unicodedata
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 DASH = "–"
 _MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
-_WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 _INVISIBLE = frozenset("\u200b\u2060\ufeff\u00ad\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _BLANK_LETTERS = "\u3164\u115f\u1160\uffa0\u2800"
 _JOINER = "\u200d"
+_DATE_PART = re.compile("YYYY|MMMM|MMM|MM|DD|D")
+_WITHOUT_CENTS = frozenset(["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"])
 
 
 def say_count(value: float | None) -> str:
@@ -64,9 +68,13 @@ def say_position(seconds: float | None) -> str:
     return f"{minutes}:{second:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{second:02}"
 
 
-def say_day(day: date | None) -> str:
-    """3 March 2026."""
-    return DASH if day is None else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+def say_day(day: date | None, pattern: str | None = None) -> str:
+    """3 March 2026, or as the pattern has it: `DD.MM.YYYY` gives 03.03.2026."""
+    if day is None:
+        return DASH
+    parts = {"YYYY": f"{day.year:04}", "MMMM": _MONTHS[day.month - 1], "MMM": _MONTHS[day.month - 1][:3], "MM": f"{day.month:02}"}
+    parts |= {"DD": f"{day.day:02}", "D": str(day.day)}
+    return _DATE_PART.sub(lambda found: parts[found[0]], pattern or "D MMMM YYYY")
 
 
 def say_short_day(day: date) -> str:
@@ -76,15 +84,29 @@ def say_short_day(day: date) -> str:
 
 def say_weekday(day: date) -> str:
     """Tuesday 3 March."""
-    return f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
+    return f"{WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
 
 
-def say_instant(instant: datetime | None, zone: ZoneInfo) -> str:
-    """3 March 2026, 08:00 in the given zone."""
+def say_instant(instant: datetime | None, zone: ZoneInfo, pattern: str | None = None) -> str:
+    """3 March 2026, 08:00 in the given zone, the day by the pattern."""
     if instant is None:
         return DASH
     local = instant.astimezone(zone)
-    return f"{say_day(local)}, {local:%H:%M}"
+    return f"{say_day(local, pattern)}, {local:%H:%M}"
+
+
+def say_hour(weekday_no: int, hour_no: int) -> str:
+    """Tuesday from 20:00 to 21:00; weekday 1 is Monday."""
+    return f"{WEEKDAYS[weekday_no - 1]} from {hour_no}:00 to {hour_no + 1}:00"
+
+
+def say_money(cents: int | None, currency: str) -> str:
+    """1,234.50 EUR; currencies without small units have none: 5,000 JPY."""
+    if cents is None:
+        return DASH
+    sign = "−" if cents < 0 else ""
+    amount = f"{abs(cents):,}" if currency in _WITHOUT_CENTS else f"{abs(cents) // 100:,}.{abs(cents) % 100:02}"
+    return f"{sign}{amount} {currency}"
 
 
 def say_zone(instant: datetime, zone: ZoneInfo) -> str:
@@ -106,13 +128,14 @@ def say_many(number: int | None, thing: str, things: str | None = None) -> str:
     return f"{say_count(number)} {thing if number == 1 else things or thing + 's'}"
 
 
-def say_trend(now: float | None, before: float | None) -> str | None:
-    """How a count moved against the period before: 'up 8 from 112'. None where one of them is not known."""
+def say_trend(now: float | None, before: float | None, say: Callable[[float], str] | None = None) -> str | None:
+    """How a number moved against the period before: 'up 8 from 112', said by `say`. None where one of them is not known."""
     if now is None or before is None:
         return None
     if now == before:
         return "none before, either" if not now else "the same as before"
-    return f"{'up' if now > before else 'down'} {say_count(abs(now - before))} from {say_count(before)}"
+    say = say or say_count
+    return f"{'up' if now > before else 'down'} {say(abs(now - before))} from {say(before)}"
 
 
 def clean(text: str | None, limit: int = 200) -> str:

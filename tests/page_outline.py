@@ -86,7 +86,7 @@ class Page(HTMLParser):
 
     def section(self, name: str) -> str:
         """The outline from the heading `name` up to the next section's heading."""
-        headings = ["Who slipped", "What happened", "Where students stand", "Videos", "What students ask", "What the numbers mean"]
+        headings = [text for path, text in self.texts if path[-1:] == ("h2",)]
         lines = self.outline().splitlines()
         start = lines.index(name)
         end = next((place for place in range(start + 1, len(lines)) if lines[place] in headings), len(lines))

@@ -14,7 +14,24 @@ from typing import Any
 
 from reports.document import Document, Frame
 from reports.formats import FORMATS
-from tests.report_rows import AS_OF, COLUMNS, days, document, frame, identity, overview, questions, students, videos
+from tests.report_rows import (
+    AS_OF,
+    COLUMNS,
+    advice,
+    days,
+    document,
+    frame,
+    hours,
+    identity,
+    overview,
+    questions,
+    quizzes,
+    restatements,
+    revenue,
+    students,
+    transitions,
+    videos,
+)  # fmt: skip
 
 
 def believable(count: int = 1240, seed: int = 4) -> Document:
@@ -22,10 +39,20 @@ def believable(count: int = 1240, seed: int = 4) -> Document:
     dice = random.Random(seed)
     creator = identity(dice)
     people, clips = students(count, dice, creator), videos(creator, dice, count // 2)
-    return _page("Northlight School of Photography", {
+    failed, wrong = quizzes(creator, dice, count // 6)
+    page = _page("Northlight School of Photography", {
+        "hourly_activity": hours(creator, dice, count / 60), "tier_transitions": transitions(creator, people), "quiz_analytics": failed,
+        "quiz_question_analytics": wrong, "revenue_overview": revenue(creator), "recommendations": advice(creator, people, clips),
+        "restatements": restatements(creator),
         "creator_overview": [overview(creator, "Northlight School of Photography", people, clips)], "daily_activity": days(creator, dice, count / 9),
         "video_analytics": clips, "student_engagement_tiers": people, "top_questions": questions(creator, 7),
     })  # fmt: skip
+    return replace(page, last_report_as_of=AS_OF - timedelta(days=1))
+
+
+def weekly() -> Document:
+    """The same creator's week, with dates the American way."""
+    return replace(believable(), title="Weekly report", is_weekly=True, date_format="MMM DD, YYYY")
 
 
 def empty() -> Document:
@@ -62,11 +89,18 @@ def hostile() -> Document:
         }
     for number, question in enumerate(asked):
         question |= {"question": HOSTILE[number + 1], "ask_count": 20 - number}
+    failed, wrong = quizzes(creator, dice, 40)
+    for number, line in enumerate([*failed, *wrong]):
+        line |= {"title" if line in failed else "question": HOSTILE[number + 1]}
+    told = advice(creator, people[:8], clips)
+    for number, line in enumerate(told):
+        line |= {"about": HOSTILE[number % len(HOSTILE)], "reason": HOSTILE[(number + 5) % len(HOSTILE)]}
     extra = frame("course_progress", [{"course": text, "started_count": 3, "completed_rate": None} for text in HOSTILE],
                   "course started_count completed_rate", "Courses <i>& more</i>")  # fmt: skip
     page = _page("</title><script>alert('x')</script>\u202e" + "Company & Söhne " * 700, {
         "creator_overview": [overview(creator, "x", people, clips)], "daily_activity": days(creator, dice, 30, 9), "video_analytics": clips,
-        "student_engagement_tiers": people, "top_questions": asked,
+        "student_engagement_tiers": people, "top_questions": asked, "quiz_analytics": failed, "quiz_question_analytics": wrong, "recommendations": told,
+        "hourly_activity": hours(creator, dice, 1), "tier_transitions": transitions(creator, people), "revenue_overview": revenue(creator),
     })  # fmt: skip
     return document("report", page.title, page.creator_name, "creator_overview", {**page.frames, "course_progress": extra}, "Not/A_Zone")
 
@@ -96,10 +130,15 @@ def tiny(report: str, main: str) -> Document:
     }
     rows = {
         "creator_overview": [overview(creator, "Tiny & Sons", people, clips)], "daily_activity": days(creator, dice, 3, 40), "video_analytics": clips,
-        "student_engagement_tiers": people, "top_questions": questions(creator, 3),
+        "student_engagement_tiers": people, "top_questions": questions(creator, 3), "hourly_activity": hours(creator, dice, 0.2),
+        "tier_transitions": transitions(creator, people), "revenue_overview": revenue(creator), "recommendations": advice(creator, people, clips),
+        "restatements": restatements(creator),
     }  # fmt: skip
+    rows["quiz_analytics"], rows["quiz_question_analytics"] = quizzes(creator, dice, 12)
     frames = {name: _explain_little(frame(name, found)) for name, found in rows.items()}
-    return document(report, "Creator report", "Tiny & Sons", main, frames, "Asia/Kathmandu")
+    return replace(
+        document(report, "Creator report", "Tiny & Sons", main, frames, "Asia/Kathmandu"), last_report_as_of=AS_OF - timedelta(days=1)
+    )
 
 
 def _explain_little(whole: Frame) -> Frame:
@@ -113,7 +152,7 @@ def _page(company: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Docu
 
 
 if __name__ == "__main__":
-    for made in (believable, empty, hostile):
+    for made in (believable, weekly, empty, hostile):
         target = Path(sys.argv[1]) / f"{made.__name__}.html"
         target.write_bytes(FORMATS["html"].render(made()))
         print(target)

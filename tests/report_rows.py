@@ -1,9 +1,10 @@
-"""Rows to test reports with, made from a seed, in the columns of the five marts.
+"""Rows to test reports with, made from a seed, in the columns of the marts that the page shows.
 
 Belongs here: schemas, frames and believable rows. Does not: whole documents (report_documents.py), checks, the real marts.
 Tables of names and columns make this module longer than most.
 """
 
+import json
 import random
 import uuid
 from collections.abc import Mapping, Sequence
@@ -25,17 +26,28 @@ COLUMNS = {
     " active_30d_rate new_30d_count new_prior_30d_count active_prior_30d_count churn_30d_rate inactive_count at_risk_count low_engagement_count"
     " highly_engaged_count engaged_count moderate_count video_count processed_video_count total_duration_seconds watched_video_count"
     " completion_count watch_seconds avg_completion_rate quiz_count quiz_attempt_count quiz_pass_rate avg_quiz_score question_count answer_count"
-    " satisfaction_rate active_day_30d_count avg_daily_active_30d avg_active_minutes_30d peak_hour_no peak_hour_rate",
-    "daily_activity": "creator_id activity_on active_student_count watching_student_count quizzing_student_count chatting_student_count"
+    " satisfaction_rate active_day_30d_count avg_daily_active_30d avg_active_minutes_30d peak_hour_no peak_hour_rate completion_30d_count"
+    " completion_30d_change watch_30d_seconds watch_30d_change date_format has_metadata",
+    "hourly_activity": "creator_id weekday_no hour_no student_hour_count share_rate",
+    "tier_transitions": "creator_id student_id changed_at from_tier to_tier rules_version",
+    "quiz_analytics": "creator_id quiz_id title difficulty_level passing_score attempt_count student_count avg_score pass_rate fail_rate median_seconds"
+    " last_attempted_at is_struggling",
+    "quiz_question_analytics": "creator_id quiz_id question_id question_no question answer_count wrong_count wrong_rate",
+    "revenue_overview": "creator_id currency this_month_on this_month_cents last_month_cents revenue_change per_student_cents"
+    " this_month_failed_count last_month_failed_count",
+    "recommendations": "creator_id recommendation about_key student_id video_id quiz_id question_id about action reason since_at",
+    "restatements": "creator_id activity_on metric old_value new_value as_of",
+    "daily_activity": "creator_id activity_on is_partial watch_seconds completion_count active_student_count"
+    " watching_student_count quizzing_student_count chatting_student_count"
     " submitting_student_count videos_watched_count quiz_attempt_count message_count new_student_count",
     "video_analytics": "creator_id video_id course_id title category duration_seconds viewer_count avg_completion_rate avg_watch_seconds"
     " completion_count completion_rate high_engagement_count low_engagement_count avg_drop_off_rate drop_off_second last_viewed_at"
-    " needs_attention attention_reason",
+    " needs_attention attention_reason retention_rates",
     "student_engagement_tiers": "creator_id student_id name email membership_status joined_at last_active_at tier tier_reason status_filter"
     " lifecycle_stage rules_version videos_watched_count avg_completion_rate watch_seconds quiz_attempt_count quiz_passed_count message_count"
-    " xp_points level streak_days",
+    " xp_points level streak_days has_slipped has_failed_twice is_stalled has_payment_failed",
     "top_questions": "creator_id question_id question ask_count student_count ask_7d_count ask_30d_count satisfaction_rate first_asked_at"
-    " last_asked_at",
+    " last_asked_at trend related_video_title related_video_second",
 }
 MEANINGS = {
     "active_7d_count": "Students with any activity on the last 7 days: watching, a quiz, a message or a project.",
@@ -124,8 +136,17 @@ def type_of(name: str) -> str:
         "_seconds": "bigint",
         "_second": "bigint",
         "_rate": "numeric",
+        "_change": "numeric",
+        "_cents": "bigint",
+        "_no": "integer",
+        "_value": "numeric",
+        "_score": "numeric",
     }
     exact = {"avg_watch_seconds": "numeric", "avg_quiz_score": "numeric", "needs_attention": "boolean", "rules_version": "integer"}
+    exact |= dict.fromkeys(
+        ("is_partial", "is_struggling", "has_slipped", "has_failed_twice", "is_stalled", "has_payment_failed", "has_metadata"), "boolean"
+    )
+    exact |= {"median_seconds": "numeric", "passing_score": "integer", "about_key": "text", "as_of": "timestamptz"}
     exact |= {"avg_daily_active_30d": "numeric", "avg_active_minutes_30d": "numeric", "peak_hour_no": "integer"}
     exact |= dict.fromkeys(("xp_points", "level", "streak_days"), "integer")
     return exact.get(name) or next((kind for ending, kind in endings.items() if name.endswith(ending)), "text")
@@ -134,7 +155,7 @@ def type_of(name: str) -> str:
 def frame(name: str, rows: Sequence[Mapping[str, Any]], columns: str | None = None, title: str | None = None) -> Frame:
     """A frame of a mart from rows as dicts; a missing value is null."""
     names = (columns or COLUMNS[name]).split()
-    units = {"_rate": "rate", "seconds": "seconds", "_count": "count", "_score": "points"}
+    units = {"_rate": "rate", "seconds": "seconds", "_count": "count", "_score": "points", "_change": "change"}
     described = [
         Column(
             column, column.replace("_", " ").capitalize(), type_of(column),
@@ -182,7 +203,8 @@ def _student(seed: random.Random, creator: str) -> dict[str, Any]:
         "lifecycle_stage": "not_started" if not videos else "completed" if videos == 16 and (completion or 0) > 0.85 else "learning",
         "rules_version": 1, "videos_watched_count": videos, "avg_completion_rate": completion, "watch_seconds": videos * seed.randint(200, 900),
         "quiz_attempt_count": videos // 3, "quiz_passed_count": videos // 4, "message_count": seed.randint(0, 9), "xp_points": videos * 40,
-        "level": 1 + videos // 4, "streak_days": seed.randint(0, 12) if idle == 0 else 0,
+        "level": 1 + videos // 4, "streak_days": seed.randint(0, 12) if idle == 0 else 0, "has_slipped": tier == "at_risk" or (tier == "inactive" and idle < 21),
+        "has_failed_twice": seed.random() < 0.06, "is_stalled": seed.random() < 0.1, "has_payment_failed": seed.random() < 0.03,
     }  # fmt: skip
 
 
@@ -213,7 +235,8 @@ def days(creator: str, seed: random.Random, scale: float, length: int = 140) -> 
         )
         active = int(level * seed.uniform(0.85, 1.15) * (0.2 if back == 0 else 1))
         rows.append({
-            "creator_id": creator, "activity_on": day, "active_student_count": active, "watching_student_count": int(active * 0.9),
+            "creator_id": creator, "activity_on": day, "is_partial": False, "watch_seconds": active * seed.randint(900, 1500), "completion_count": active // 3,
+            "active_student_count": active, "watching_student_count": int(active * 0.9),
             "quizzing_student_count": active // 4, "chatting_student_count": active // 6, "submitting_student_count": active // 20,
             "videos_watched_count": int(active * 1.7), "quiz_attempt_count": active // 3, "message_count": active // 2,
             "new_student_count": int(scale * seed.uniform(0, 0.06)),
@@ -239,6 +262,7 @@ def videos(creator: str, seed: random.Random, viewers: int) -> list[dict[str, An
             "drop_off_second": int(duration * seed.uniform(0.15, 0.6)), "last_viewed_at": AS_OF - timedelta(hours=number) if seen else None,
             "needs_attention": number in (6, 10),
             "attention_reason": f"{int(seen * rate)} of {seen} viewers finished the video, under 30%" if number in (6, 10) else None,
+            "retention_rates": json.dumps([round(max(rate, 1 - (1 - rate) * min(1, (step / 14) ** 0.7)), 4) for step in range(1, 21)]) if seen else None,
         })  # fmt: skip
     return rows
 
@@ -250,7 +274,8 @@ def questions(creator: str, count: int) -> list[dict[str, Any]]:
             "creator_id": creator, "question_id": f"q{number}", "question": text, "ask_count": max(1, (count - number) * 3 - 2),
             "student_count": max(1, (count - number) * 2), "ask_7d_count": max(0, 4 - number), "ask_30d_count": max(1, count - number),
             "satisfaction_rate": None if number == 3 else round(0.9 - number * 0.08, 4), "first_asked_at": AS_OF - timedelta(days=70),
-            "last_asked_at": AS_OF - timedelta(days=number * 2, hours=3),
+            "last_asked_at": AS_OF - timedelta(days=number * 2, hours=3), "trend": ("emerging", "steady", "fading")[number % 3],
+            "related_video_title": TITLES[number + 2] if number % 2 == 0 else None, "related_video_second": 95 + number if number % 4 == 0 else None,
         }
         for number, text in enumerate(QUESTIONS[:count])
     ]  # fmt: skip
@@ -276,4 +301,107 @@ def overview(creator: str, company: str, people: Sequence[Mapping[str, Any]], cl
         "avg_quiz_score": 71.38 if total else None, "question_count": total // 2, "answer_count": total // 2,
         "satisfaction_rate": 0.8125 if total else None, "active_day_30d_count": 30 if total else 0, "avg_daily_active_30d": total / 9,
         "avg_active_minutes_30d": 21.4 if total else None, "peak_hour_no": 20 if total else None, "peak_hour_rate": 0.1107 if total else None,
+        "completion_30d_count": total // 2, "completion_30d_change": 0.124 if total else None, "watch_30d_seconds": total * 3600,
+        "watch_30d_change": -0.031 if total else None, "has_metadata": False,
     }  # fmt: skip
+
+
+def hours(creator: str, seed: random.Random, scale: float) -> list[dict[str, Any]]:
+    """Evenings are busy, nights are not, weekends are later."""
+    shape = [1, 0, 0, 0, 0, 1, 2, 4, 6, 7, 8, 8, 9, 8, 7, 8, 9, 11, 14, 18, 20, 15, 8, 3]
+    return [
+        {"creator_id": creator, "weekday_no": day, "hour_no": hour, "student_hour_count": int(level * scale * seed.uniform(0.7, 1.2) * (0.6 if day > 5 else 1))}
+        for day in range(1, 8)
+        for hour, level in enumerate(shape)
+    ]  # fmt: skip
+
+
+def transitions(creator: str, people: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A first tier for everybody two months ago, and the change of the week for those who slipped."""
+    before = {"at_risk": "engaged", "inactive": "at_risk"}
+    rows = []
+    for student in people:
+        first = before.get(student["tier"], student["tier"]) if student["has_slipped"] else student["tier"]
+        rows.append(
+            {
+                "creator_id": creator,
+                "student_id": student["student_id"],
+                "changed_at": AS_OF - timedelta(days=60),
+                "to_tier": first,
+                "rules_version": 1,
+            }
+        )
+        if first != student["tier"]:
+            rows.append({**rows[-1], "changed_at": AS_OF - timedelta(days=2), "from_tier": first, "to_tier": student["tier"]})
+    return rows  # fmt: skip
+
+
+def quizzes(creator: str, seed: random.Random, attempts: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Quizzes, the second of which most fail, and their questions."""
+    found, asked = [], []
+    for number, title in enumerate(("Exposure basics", "Colour spaces", "Composition")):
+        fail = (0.21, 0.58, 0.3)[number]
+        quiz = identity(seed)
+        found.append({
+            "creator_id": creator, "quiz_id": quiz, "title": title, "passing_score": 70, "attempt_count": attempts, "student_count": attempts * 2 // 3,
+            "avg_score": 81.5 - fail * 40, "pass_rate": 1 - fail, "fail_rate": fail, "median_seconds": 240.0, "is_struggling": fail > 0.5 and attempts >= 5,
+        })  # fmt: skip
+        asked += [
+            {"creator_id": creator, "quiz_id": quiz, "question_id": f"q{place}", "question_no": place, "question": text, "answer_count": attempts,
+             "wrong_count": int(attempts * wrong), "wrong_rate": wrong}
+            for place, (text, wrong) in enumerate((("Which space is widest?", fail + 0.1), ("What does the histogram show?", fail - 0.1)), 1)
+        ]  # fmt: skip
+    return found, asked
+
+
+def revenue(creator: str) -> list[dict[str, Any]]:
+    """Two currencies, one without cents."""
+    row = {"creator_id": creator, "this_month_on": TODAY.replace(day=1), "last_month_failed_count": 1}
+    return [
+        row
+        | {
+            "currency": "EUR",
+            "this_month_cents": 41_250,
+            "last_month_cents": 1_204_300,
+            "revenue_change": -0.9657,
+            "this_month_failed_count": 3,
+        },
+        row | {"currency": "JPY", "this_month_cents": 58_000, "last_month_cents": 0, "revenue_change": None, "this_month_failed_count": 0},
+    ]
+
+
+def advice(creator: str, people: Sequence[Mapping[str, Any]], clips: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One of each kind, and check-ins for all who are quiet."""
+    rows = [("revise_quiz", "Colour spaces", "Revise the quiz", "58 of 100 attempts failed, over 50%"),
+            ("close_gap", QUESTIONS[0], "Answer it in an FAQ or a video", "14 students asked it in 90 days")]  # fmt: skip
+    rows += [
+        ("review_video", clip["title"], "Review the video or split it", clip["attention_reason"])
+        for clip in clips
+        if clip["needs_attention"]
+    ]
+    rows += [
+        ("check_in", one["name"], "Check in with the student", one["tier_reason"])
+        for one in people
+        if one["tier"] in ("at_risk", "inactive")
+    ]
+    return [
+        {
+            "creator_id": creator,
+            "recommendation": kind,
+            "about_key": str(number),
+            "about": about,
+            "action": action,
+            "reason": reason,
+            "since_at": AS_OF,
+        }
+        for number, (kind, about, action, reason) in enumerate(rows)
+    ]
+
+
+def restatements(creator: str) -> list[dict[str, Any]]:
+    """Two numbers of two days."""
+    row = {"creator_id": creator, "as_of": AS_OF}
+    return [
+        row | {"activity_on": TODAY - timedelta(days=2), "metric": "active_student_count", "old_value": 131.0, "new_value": 134.0},
+        row | {"activity_on": TODAY - timedelta(days=5), "metric": "watch_seconds", "old_value": 12_000.0, "new_value": 10_800.0},
+    ]

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from reports.charts import DailySeries, draw_line
 from reports.reading import Reading
-from reports.wording import say_count, say_day, say_many, say_weekday
+from reports.wording import say_count, say_many, say_weekday
 
 _MOST_DAYS = 84
 _FEWEST_DAYS = 30
@@ -54,7 +54,7 @@ def build(reading: Reading) -> Daily:
     series = DailySeries(days, [active.get(day, 0) for day in days], [_mean(active, day, first, reading.today) for day in days])
     summary = _summary(series, first)
     new = {day: row["new_student_count"] for day, row in rows.items()}
-    return Daily(_TITLE, summary, draw_line("daily", _TITLE, summary, series), _days(series, new), None)
+    return Daily(_TITLE, summary, draw_line("daily", _TITLE, summary, series), _days(reading, series, new), None)
 
 
 def _mean(active: Mapping[date, int], day: date, first: date, today: date) -> float | None:
@@ -78,7 +78,7 @@ def _summary(series: DailySeries, first: date) -> str:
     return text
 
 
-def _days(series: DailySeries, new: Mapping[date, int | None]) -> list[Day]:
+def _days(reading: Reading, series: DailySeries, new: Mapping[date, int | None]) -> list[Day]:
     rows = zip(series.days, series.counts, series.means, strict=True)
-    days = [Day(say_day(day), say_count(count), say_count(mean), say_count(new.get(day, 0))) for day, count, mean in rows]
+    days = [Day(reading.say_day(day), say_count(count), say_count(mean), say_count(new.get(day, 0))) for day, count, mean in rows]
     return days[::-1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from reports.reading import Reading
-from reports.wording import clean, say_count, say_day, say_instant, say_many, say_zone
+from reports.wording import clean, say_count, say_many, say_zone
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,16 @@ def build(reading: Reading) -> Head:
     document = reading.document
     company = clean(document.creator_name, 160) or "Unnamed creator"
     kicker = clean(document.title, 80)
+    if document.is_weekly:
+        kicker += f" · {reading.say_day(reading.week[0])} to {reading.say_day(reading.week[-1])}"
     return Head(
-        page_title=f"{clean(document.creator_name, 60) or 'Unnamed creator'} · {kicker} · {say_day(reading.today)}",
+        page_title=f"{clean(document.creator_name, 60) or 'Unnamed creator'} · {clean(document.title, 80)} · {reading.say_day(reading.today)}",
         kicker=kicker,
         company=company,
         short=_short(reading),
-        as_of=say_instant(document.as_of, reading.zone),
+        as_of=reading.say_instant(document.as_of),
         as_of_iso=document.as_of.astimezone(reading.zone).isoformat(),
-        complete_through=say_instant(document.complete_through, reading.zone),
+        complete_through=reading.say_instant(document.complete_through),
         complete_through_iso=document.complete_through.astimezone(reading.zone).isoformat(),
         zone=say_zone(document.as_of, reading.zone),
     )
@@ -53,7 +55,9 @@ def _short(reading: Reading) -> list[str]:
         active = say_count(row["active_7d_count"]) if row["active_7d_count"] else "None"
         was = "was" if row["active_7d_count"] in (0, 1) else "were"
         sentences.append(f"{active} of {say_many(row['student_count'], 'student')} {was} active in the last 7 days.")
-    return [re.sub(r"(\d) (?=\w)", "\\1\u00a0", text) for text in (*sentences, *_slipping(reading), *_weak_videos(reading))]
+    return [
+        re.sub(r"(\d) (?=\w)", "\\1\u00a0", text) for text in (*sentences, *_slipping(reading), *_weak_videos(reading), *_restated(reading))
+    ]
 
 
 def _slipping(reading: Reading) -> list[str]:
@@ -63,6 +67,13 @@ def _slipping(reading: Reading) -> list[str]:
     is_listed = pc.and_(pc.equal(table["tier"], "at_risk"), pc.invert(pc.fill_null(pc.equal(table["lifecycle_stage"], "completed"), False)))
     count = pc.sum(is_listed).as_py() or 0
     return [f"{say_many(count, 'student')} {'is' if count == 1 else 'are'} slipping away."] if count else ["Nobody is slipping away."]
+
+
+def _restated(reading: Reading) -> list[str]:
+    table = reading.table("restatements")
+    if table is None or reading.document.last_report_as_of is None:
+        return []
+    return [f"{say_many(table.num_rows, 'earlier number')} {'has' if table.num_rows == 1 else 'have'} changed since the last report."]
 
 
 def _weak_videos(reading: Reading) -> list[str]:

@@ -7,21 +7,25 @@ from reports.wording import DASH, say_zone, sentence
 
 # the words of the page, with the column whose description says what they mean
 _WORDS = {
-    "Active in 7 days": ("creator_overview", "active_7d_count"),
-    "Active in 30 days": ("creator_overview", "active_30d_count"),
-    "New in 30 days": ("creator_overview", "new_30d_count"),
-    "Churn in 30 days": ("creator_overview", "churn_30d_rate"),
-    "Students active each day": ("daily_activity", "active_student_count"),
-    "Watch time": ("creator_overview", "watch_seconds"),
-    "Videos completed": ("creator_overview", "completion_count"),
+    "At risk and the other tiers": ("student_engagement_tiers", "tier"),
+    "Slipped": ("student_engagement_tiers", "has_slipped"),
+    "Active in the last 7 days": ("creator_overview", "active_7d_count"),
+    "Active each day": ("daily_activity", "active_student_count"),
+    "Videos completed": ("daily_activity", "completion_count"),
+    "Watch time": ("daily_activity", "watch_seconds"),
+    "Active students in 30 days": ("creator_overview", "active_30d_count"),
+    "New students in 30 days": ("creator_overview", "new_30d_count"),
+    "Churn": ("creator_overview", "churn_30d_rate"),
+    "When students are active": ("hourly_activity", "student_hour_count"),
     "Mean completion": ("creator_overview", "avg_completion_rate"),
-    "Quizzes passed": ("creator_overview", "quiz_pass_rate"),
-    "Questions asked": ("creator_overview", "question_count"),
-    "Answers that helped": ("creator_overview", "satisfaction_rate"),
+    "A quiz that is too hard": ("quiz_analytics", "is_struggling"),
+    "A question most get wrong": ("quiz_question_analytics", "wrong_rate"),
+    "Rated answers that helped": ("top_questions", "satisfaction_rate"),
     "Completed, of a video": ("video_analytics", "completion_rate"),
     "Where viewers leave": ("video_analytics", "drop_off_second"),
     "Needs attention": ("video_analytics", "needs_attention"),
     "Asked": ("top_questions", "ask_count"),
+    "This month so far": ("revenue_overview", "this_month_cents"),
 }
 
 

@@ -1,12 +1,13 @@
 """What happened, in numbers: four that lead, the rest in groups; a column of `creator_overview` that is new joins the last group."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from reports.reading import Reading
 from reports.sections.values import say_value
-from reports.wording import DASH, clean, say_count, say_duration, say_many, say_rate, say_trend
+from reports.wording import DASH, clean, say_change, say_count, say_duration, say_many, say_rate, say_trend
 
 # shown by this module, by the tiers or in the page's head, or of other windows than the page's; every other column is new to the page
 _KNOWN = {
@@ -18,7 +19,7 @@ _KNOWN = {
     "question_count", "answer_count", "satisfaction_rate", "active_90d_count", "active_7d_rate", "active_90d_rate", "active_30d_change",
     "new_month_count", "new_30d_change", "completion_30d_count", "completion_30d_change", "watch_30d_seconds", "watch_30d_change",
     "avg_course_day_count", "quiz_passed_count", "submitted_project_count", "avg_project_score", "avg_achievement_count",
-    "avg_messages_per_chat", "peak_hour_no", "peak_hour_rate",
+    "avg_messages_per_chat", "peak_hour_no", "peak_hour_rate", "date_format", "has_metadata",
     *(f"{name}_{length}d" for name in ("avg_daily_active", "avg_active_minutes") for length in (7, 30, 90)),
     *(f"active_day_{length}d_count" for length in (7, 30, 90)),
 }  # fmt: skip
@@ -46,8 +47,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Numbers:
-    """`empty` says why there are none at all."""
+    """`span` says which days the leading ones are of; `empty` says why there are none at all."""
 
+    span: str
     leading: list[Number]
     groups: list[Group]
     empty: str | None
@@ -57,36 +59,88 @@ def build(reading: Reading) -> Numbers:
     """The section from `creator_overview`."""
     row = reading.overview
     if row is None:
-        return Numbers([], [], reading.absence("creator_overview", "the key numbers", "No key numbers yet."))
-    groups = [_watching(row), _engagement(row), _quizzes(row), _questions(row), _news(reading, row)]
-    return Numbers(_leading(row), [group for group in groups if group.numbers or group.empty], None)
+        return Numbers("", [], [], reading.absence("creator_overview", "the key numbers", "No key numbers yet."))
+    groups = [_month(row), _watching(row), _news(reading, row)]
+    return Numbers(_span(reading), _leading(reading, row), [group for group in groups if group.numbers or group.empty], None)
 
 
-def _leading(row: Mapping[str, Any]) -> list[Number]:
-    students = row["student_count"]
-    week = row["active_7d_count"]
-    of_all = f"{say_rate(week / students)} of {say_many(students, 'student')}" if students and week is not None else None
-    of_month = f"{say_rate(row['active_30d_rate'])} of all students" if row["active_30d_rate"] is not None else None
-    churn_note = "of those active in the 30 days before" if row["churn_30d_rate"] is not None else "nobody was active in the 30 days before"
+def _span(reading: Reading) -> str:
+    first, last = (reading.say_day(day) for day in (reading.week[0], reading.week[-1]))
+    return f"The week from {first} to {last}" if reading.document.is_weekly else f"The 7 days from {first} to {last}"
+
+
+def _leading(reading: Reading, row: Mapping[str, Any]) -> list[Number]:
+    """The week that is over beside the one before, from the days of `daily_activity`."""
+    now, before = _week(reading, 0), _week(reading, 7)
     return [
-        Number("Active in 7 days", say_count(week), of_all),
-        _moved("Active in 30 days", row["active_30d_count"], row["active_prior_30d_count"], of_month),
-        _moved("New in 30 days", row["new_30d_count"], row["new_prior_30d_count"], None),
-        Number("Churn in 30 days", say_rate(row["churn_30d_rate"]), churn_note),
-    ]
+        _moved(reading, "Active a day", now["active_student_count"], before["active_student_count"], lambda total: say_count(total / 7), _in_seven(row)),
+        _moved(reading, "New students", now["new_student_count"], before["new_student_count"], say_count, None),
+        _moved(reading, "Videos completed", now["completion_count"], before["completion_count"], say_count, None),
+        _moved(reading, "Watch time", now["watch_seconds"], before["watch_seconds"], say_duration, None),
+    ]  # fmt: skip
 
 
-def _moved(label: str, now: int | None, before: int | None, note: str | None) -> Number:
+def _in_seven(row: Mapping[str, Any]) -> str | None:
+    students, active = row["student_count"], row["active_7d_count"]
+    return f"{say_rate(active / students)} of {say_many(students, 'student')} in 7 days" if students and active is not None else None
+
+
+def _week(reading: Reading, back: int) -> dict[str, int | None]:
+    """Sums over the report's seven days, or as many days `back`. What partial days do not know makes a sum None; days without a row are 0."""
+    table = reading.table("daily_activity")
+    names = ("active_student_count", "new_student_count", "completion_count", "watch_seconds")
+    wanted = {day - timedelta(days=back) for day in reading.week}
+    days = [row for row in table.to_pylist() if row["activity_on"] in wanted] if table is not None else []
+    if not days:  # before the creator's first day
+        return dict.fromkeys(names)
+    is_partial = any(row["is_partial"] for row in days)
+    sums: dict[str, int | None] = {name: sum(row[name] or 0 for row in days) for name in names}
+    return sums | dict.fromkeys(("completion_count", "watch_seconds")) if is_partial else sums
+
+
+def _moved(reading: Reading, label: str, now: int | None, before: int | None, say: Callable[[float], str], note: str | None) -> Number:
     direction = None if now is None or before is None or now == before else ("up" if now > before else "down")
-    return Number(label, say_count(now), note, say_trend(now, before), direction)
+    trend = say_trend(now, before, say)
+    if trend and direction:
+        trend += f" {reading.week_before}"
+    return Number(label, DASH if now is None else say(now), note, trend, direction)
+
+
+def _month(row: Mapping[str, Any]) -> Group:
+    if not row["student_count"]:
+        return Group("In 30 days", [], "No students yet.")
+    churn_note = "of those active in the 30 days before" if row["churn_30d_rate"] is not None else "nobody was active in the 30 days before"
+    return Group(
+        "In 30 days",
+        [
+            _against("Active students", row["active_30d_count"], row["active_prior_30d_count"]),
+            _against("New students", row["new_30d_count"], row["new_prior_30d_count"]),
+            Number("Churn", say_rate(row["churn_30d_rate"]), churn_note),
+            _changed("Videos completed", say_count(row["completion_30d_count"]), row["completion_30d_change"]),
+            _changed("Watch time", say_duration(row["watch_30d_seconds"]), row["watch_30d_change"]),
+            Number("Minutes watched", say_count(row["avg_active_minutes_30d"]), "per active student and day"),
+            Number("Active days", say_count(row["active_day_30d_count"]), "of 30"),
+            _busiest(row),
+        ],
+    )
+
+
+def _against(label: str, now: int | None, before: int | None) -> Number:
+    direction = None if now is None or before is None or now == before else ("up" if now > before else "down")
+    return Number(label, say_count(now), None, say_trend(now, before), direction)
+
+
+def _changed(label: str, value: str, change: float | None) -> Number:
+    direction = "up" if change and change > 0 else "down" if change and change < 0 else None
+    return Number(label, value, None, f"{say_change(change)} on the 30 days before" if change is not None else None, direction)
 
 
 def _watching(row: Mapping[str, Any]) -> Group:
     if not row["video_count"]:
-        return Group("Watching", [], "No videos yet.")
+        return Group("So far", [], "No videos yet.")
     length = f", {say_duration(row['total_duration_seconds'])} long" if row["total_duration_seconds"] else ""
     return Group(
-        "Watching",
+        "So far",
         [
             Number("Watch time", say_duration(row["watch_seconds"])),
             Number("Videos completed", say_count(row["completion_count"]), "by a student to the end"),
@@ -96,52 +150,10 @@ def _watching(row: Mapping[str, Any]) -> Group:
     )
 
 
-def _engagement(row: Mapping[str, Any]) -> Group:
-    if not row["active_day_30d_count"]:
-        return Group("Engagement in 30 days", [], "Nobody was active in the last 30 days.")
-    return Group(
-        "Engagement in 30 days",
-        [
-            Number("Active days", say_count(row["active_day_30d_count"]), "of 30"),
-            Number("Active students a day", say_count(row["avg_daily_active_30d"]), "on average"),
-            Number("Minutes watched", say_count(row["avg_active_minutes_30d"]), "per active student and day"),
-            _busiest(row),
-        ],
-    )
-
-
 def _busiest(row: Mapping[str, Any]) -> Number:
     if row["peak_hour_no"] is None:
         return Number("Busiest hour", DASH)
     return Number("Busiest hour", f"{row['peak_hour_no']}:00", f"{say_rate(row['peak_hour_rate'])} of the activity")
-
-
-def _quizzes(row: Mapping[str, Any]) -> Group:
-    if not row["quiz_count"]:
-        return Group("Quizzes", [], "No quizzes yet.")
-    if not row["quiz_attempt_count"]:
-        return Group("Quizzes", [], f"{say_many(row['quiz_count'], 'quiz', 'quizzes')}, not tried yet.")
-    return Group(
-        "Quizzes",
-        [
-            Number("Attempts", say_count(row["quiz_attempt_count"]), f"at {say_many(row['quiz_count'], 'quiz', 'quizzes')}"),
-            Number("Quizzes passed", say_rate(row["quiz_pass_rate"]), "of attempts"),
-            Number("Mean score", say_count(row["avg_quiz_score"]), "of 100 points"),
-        ],
-    )
-
-
-def _questions(row: Mapping[str, Any]) -> Group:
-    if not row["question_count"]:
-        return Group("Questions", [], "No questions yet.")
-    return Group(
-        "Questions",
-        [
-            Number("Questions asked", say_count(row["question_count"]), "in 90 days"),
-            Number("Answers", say_count(row["answer_count"])),
-            Number("Answers that helped", say_rate(row["satisfaction_rate"]), "of those rated"),
-        ],
-    )
 
 
 def _news(reading: Reading, row: Mapping[str, Any]) -> Group:

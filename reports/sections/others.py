@@ -8,7 +8,10 @@ from reports.sections.values import say_value
 from reports.wording import clean, say_count
 
 _SHOWN_ROWS = 10
-_KNOWN = frozenset({"creator_overview", "daily_activity", "video_analytics", "student_engagement_tiers", "top_questions"})
+_KNOWN = frozenset({
+    "creator_overview", "daily_activity", "hourly_activity", "student_engagement_tiers", "tier_transitions", "video_analytics", "quiz_analytics",
+    "quiz_question_analytics", "top_questions", "revenue_overview", "revenue_monthly", "recommendations", "restatements",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

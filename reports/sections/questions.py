@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from reports.reading import Reading
-from reports.wording import clean, say_count, say_many, say_rate, say_short_day
+from reports.wording import clean, say_count, say_many, say_position, say_rate
 
 _SHOWN = 8
 _ASKED_OFTEN = 2
@@ -22,6 +22,9 @@ class Question:
     students: str
     recent: str
     satisfaction: str | None
+    video: str | None
+    place: str | None
+    trend: str | None
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,11 @@ def build(reading: Reading) -> Questions:
         return Questions([], None, f"No question was asked twice. {say_many(table.num_rows, 'question')} came up once.")
     rest = often.num_rows - _SHOWN
     shown = [_question(reading, row) for row in often.slice(0, _SHOWN).to_pylist()]
-    return Questions(shown, f"And {say_count(rest)} more that were asked at least twice." if rest > 0 else None, None)
+    return Questions(shown, f"And {say_count(rest)} more that were asked at least twice, in questions.csv." if rest > 0 else None, None)
 
 
 def _question(reading: Reading, row: Mapping[str, Any]) -> Question:
-    last_on = say_short_day(row["last_asked_at"].astimezone(reading.zone))
+    last_on = reading.say_local_day(row["last_asked_at"])
     helped = f"{say_rate(row['satisfaction_rate'])} of rated answers helped" if row["satisfaction_rate"] is not None else None
     return Question(
         text=clean(row["question"], 280) or "(a question without words)",
@@ -56,4 +59,7 @@ def _question(reading: Reading, row: Mapping[str, Any]) -> Question:
         students=say_many(row["student_count"], "student"),
         recent=f"{say_count(row['ask_7d_count'])} in 7 days" if row["ask_7d_count"] else f"last on {last_on}",
         satisfaction=helped,
+        video=clean(row["related_video_title"], 120) or None,
+        place=f"at {say_position(row['related_video_second'])}" if row["related_video_second"] is not None else None,
+        trend={"emerging": "asked more lately", "fading": "asked less lately"}.get(row["trend"] or ""),
     )

@@ -1,34 +1,39 @@
-"""Who slipped: the students at risk, those who had watched most first. Students who completed everything are left out."""
+"""Who slipped: the students at risk, those who slipped this week and had watched most first. Who completed everything is left out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports.reading import Reading
-from reports.wording import clean, say_count, say_duration, say_idle, say_many, sentence
+from reports.sections.earlier import tiers_a_week_ago
+from reports.wording import clean, say_count, say_duration, say_idle, say_many
 
-_SHOWN = 10
+_SHOWN = 20
+_FLAGS = {"has_failed_twice": "failed a quiz twice", "has_payment_failed": "last payment failed"}
 
 
 @dataclass(frozen=True)
 class Student:
-    """One line of the list."""
+    """One line of the list. `idle` is how long the student has been quiet."""
 
     name: str
-    reason: str
     idle: str | None
+    since: str | None
     facts: str
+    flags: str | None
 
 
 @dataclass(frozen=True)
 class Slipped:
-    """`empty` says why there is no list. `rest` and `completed` are sentences about who is not on it."""
+    """`empty` says why there is no list. `since` compares with a week ago; `rest` and `completed` are about who is not on the list."""
 
     students: list[Student]
     heading: str | None
+    since: str | None
     rest: str | None
     completed: str | None
     empty: str | None
@@ -38,7 +43,7 @@ def build(reading: Reading) -> Slipped:
     """The section from `student_engagement_tiers`; without it, the count from `creator_overview`."""
     table = reading.table("student_engagement_tiers")
     if table is None:
-        return Slipped([], None, None, None, _absence(reading))
+        return Slipped([], None, None, None, None, _absence(reading))
     at_risk = table.filter(pc.equal(table["tier"], "at_risk"))
     has_completed = pc.fill_null(pc.equal(at_risk["lifecycle_stage"], "completed"), False)
     listed = at_risk.filter(pc.invert(has_completed))
@@ -50,7 +55,8 @@ def build(reading: Reading) -> Slipped:
     return Slipped(
         students=[_student(reading, row) for row in _worth_most(listed).to_pylist()],
         heading=f"{say_many(listed.num_rows, 'student')} at risk",
-        rest=f"And {say_count(rest)} more, in the file of all students." if rest > 0 else None,
+        since=_since(reading, table, at_risk.num_rows),
+        rest=f"And {say_count(rest)} more, in students.csv." if rest > 0 else None,
         completed=completed,
         empty=None if listed.num_rows else "Nobody is slipping away. Every student is active, or was lost earlier than that.",
     )
@@ -62,8 +68,25 @@ def _absence(reading: Reading) -> str | None:
     return reading.absence("student_engagement_tiers", "the list of students", "No students yet.")
 
 
+def _since(reading: Reading, table: pa.Table, now: int) -> str | None:
+    """What became of the tiers within seven days."""
+    slipped = table.filter(pc.fill_null(table["has_slipped"], False))
+    counts = {row["values"]: row["counts"] for row in pc.value_counts(slipped["tier"]).to_pylist()}
+    parts = []
+    if slipped.num_rows:
+        to = [f"{say_count(counts[tier])} to {word}" for tier, word in (("at_risk", "at risk"), ("inactive", "inactive")) if tier in counts]
+        others = slipped.num_rows - counts.get("at_risk", 0) - counts.get("inactive", 0)
+        to += [f"{say_count(others)} to a lower tier"] if others else []
+        parts.append(f"In the last 7 days {say_many(slipped.num_rows, 'student')} slipped: {', '.join(to)}.")
+    before = tiers_a_week_ago(reading)
+    if before is not None:
+        was = before.get("at_risk", 0)
+        parts.append(f"A week ago {say_count(was)} were at risk." if was != now else "As many were at risk a week ago.")
+    return " ".join(parts) or None
+
+
 def _worth_most(listed: pa.Table) -> pa.Table:
-    order = [("watch_seconds", "descending"), ("last_active_at", "descending"), ("student_id", "ascending")]
+    order = [("has_slipped", "descending"), ("watch_seconds", "descending"), ("last_active_at", "descending"), ("student_id", "ascending")]
     return listed.sort_by(order).slice(0, _SHOWN)
 
 
@@ -74,9 +97,12 @@ def _student(reading: Reading, row: Mapping[str, Any]) -> Student:
         facts = ["nothing watched yet"]
     if row["membership_status"] not in (None, "active"):
         facts.append(f"membership {clean(row['membership_status'], 20)}")
+    flags = [words for flag, words in _FLAGS.items() if row[flag]]
+    word = "last active" if row["last_active_at"] else "joined"
     return Student(
         name=clean(row["name"], 120) or "Unnamed student",
-        reason=sentence(row["tier_reason"]),
-        idle=say_idle((reading.document.as_of - since).days) if since else None,
+        idle=say_idle((reading.document.as_of - since) // timedelta(days=1)) if since else None,
+        since=f"{word} {reading.say_local_day(since)}" if since else None,
         facts=" · ".join(facts),
+        flags=" · ".join(flags) or None,
     )

@@ -1,12 +1,14 @@
-"""Engagement tiers: how many students stand where."""
+"""Engagement tiers: how many students stand where, beside a week ago."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from reports.charts import draw_bar
+from reports.charts import draw_beside
 from reports.reading import Reading
+from reports.sections.earlier import tiers_a_week_ago
 from reports.wording import say_count, say_many, say_rate
 
 # name in the marts, name on the page, the rule in words; the order of the page is from best to worst
@@ -22,12 +24,13 @@ _TIERS = (
 
 @dataclass(frozen=True)
 class Tier:
-    """One row of the chart; `bar` is drawn against the largest tier, `share` is of all students."""
+    """One row of the chart; `bar` is drawn against the largest tier, `share` is of all students, `before` is the count of a week ago."""
 
     name: str
     rule: str
     count: str
     share: str
+    before: str | None
     bar: Markup
     is_at_risk: bool
 
@@ -37,6 +40,7 @@ class Tiers:
     """`summary` is the text alternative of the bars."""
 
     tiers: list[Tier]
+    has_before: bool
     summary: str | None
     empty: str | None
 
@@ -47,14 +51,19 @@ def build(reading: Reading) -> Tiers:
     total = sum(counts.values())
     if not total:
         name = "student_engagement_tiers" if reading.overview is None else "creator_overview"
-        return Tiers([], None, reading.absence(name, "the students' tiers", "No students yet.") or "No students yet.")
-    largest = max(counts.values())
+        return Tiers([], False, None, reading.absence(name, "the students' tiers", "No students yet.") or "No students yet.")
+    before = tiers_a_week_ago(reading)
+    largest = max([*counts.values(), *(before or Counter()).values()])
     tiers = [
-        Tier(label, rule, say_count(counts[key]), say_rate(counts[key] / total), draw_bar(counts[key] / largest), key == "at_risk")
+        Tier(
+            label, rule, say_count(counts[key]), say_rate(counts[key] / total), None if before is None else say_count(before[key]),
+            draw_beside(counts[key] / largest, None if before is None else before[key] / largest), key == "at_risk",
+        )
         for key, label, rule in _TIERS
-    ]
-    parts = ", ".join(f"{tier.name.lower()} {tier.count} ({tier.share})" for tier in tiers)
-    return Tiers(tiers, f"Of {say_many(total, 'student')}: {parts}.", None)
+    ]  # fmt: skip
+    was = (f", {tier.before} a week ago" if tier.before else "" for tier in tiers)
+    parts = "; ".join(f"{tier.name.lower()} {tier.count} ({tier.share}{ago})" for tier, ago in zip(tiers, was, strict=True))
+    return Tiers(tiers, before is not None, f"Of {say_many(total, 'student')}: {parts}.", None)
 
 
 def _counts(reading: Reading) -> dict[str, int]:

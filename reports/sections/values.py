@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from reports.document import Column
 from reports.reading import Reading
-from reports.wording import DASH, clean, say_change, say_count, say_day, say_duration, say_instant, say_rate
+from reports.wording import DASH, clean, say_change, say_count, say_duration, say_rate
 
 
 def say_value(value: object, column: Column, reading: Reading) -> str:
@@ -17,8 +17,8 @@ def say_value(value: object, column: Column, reading: Reading) -> str:
         case int() | float():
             return {"rate": say_rate, "change": say_change, "seconds": say_duration}.get(column.unit or "", say_count)(value)
         case datetime():
-            return say_instant(value, reading.zone)
+            return reading.say_instant(value)
         case date():
-            return say_day(value)
+            return reading.say_day(value)
         case _:
             return clean(str(value), 120) or DASH

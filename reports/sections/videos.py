@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from json import loads
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from reports.charts import draw_place
+from reports.charts import draw_place, draw_retention
 from reports.reading import Reading
 from reports.wording import clean, say_count, say_many, say_position, say_rate, sentence
 
@@ -19,7 +20,7 @@ _ENOUGH_VIEWERS = 10  # a completion rate over fewer says little; also the thres
 
 @dataclass(frozen=True)
 class Video:
-    """One line of a list; `place` draws where viewers leave, `leaving` says it."""
+    """One line of a list; `place` draws how many viewers are left along the video, `leaving` says where they leave."""
 
     title: str
     reason: str | None
@@ -55,7 +56,7 @@ def build(reading: Reading) -> Videos:
     return Videos(
         weak=[_video(row) for row in weak.slice(0, _SHOWN_WEAK).to_pylist()],
         best=[_video(row) for row in best.to_pylist()],
-        more_weak=f"And {say_count(rest)} more, in the file of all videos." if rest > 0 else None,
+        more_weak=f"And {say_count(rest)} more, in videos.csv." if rest > 0 else None,
         no_weak=None if weak.num_rows else "No video needs attention.",
         no_best=None if best.num_rows else ("No video was completed yet." if is_watched else "No video was watched yet."),
         ranking=ranking,
@@ -78,11 +79,16 @@ def _video(row: Mapping[str, Any]) -> Video:
     leaving = f"Half who leave are gone by {say_position(second)}" if second is not None else None
     if leaving and duration:
         leaving += f" of {say_position(duration)}"
+    at = second / duration if second is not None and duration else None
+    rates = loads(row["retention_rates"]) if row["retention_rates"] else None
+    if rates:
+        half = f"{say_rate(rates[9])} got to the middle, {say_rate(rates[19])} to the end"
+        leaving = f"{leaving}; {half}" if leaving else half
     return Video(
         title=clean(row["title"]) or "Untitled video",
         reason=(sentence(row["attention_reason"]) or "Needs a look") if row["needs_attention"] else None,
         viewers=say_many(row["viewer_count"], "viewer"),
         completion=say_rate(row["completion_rate"]),
         leaving=leaving,
-        place=draw_place(second, duration) if second is not None and duration else None,
+        place=draw_retention(rates, at) if rates else draw_place(second, duration) if at is not None else None,
     )
