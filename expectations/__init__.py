@@ -2,7 +2,7 @@
 
 Belongs here: reading the rules (`<door>/<table>.yml`) and validating a door's tables by them. The rules are data: a readable name, an expectation type of
 Great Expectations with its arguments, a severity (`error` or `warn`) and a `because` that a person understands. `key` names the columns by which a bad
-row is shown; `unchecked` says why a column has no rule. Does not: tests of our own SQL (dbt), what follows from an outcome (the pipeline).
+row is shown; `no_rule_because` says why a column has no rule. Does not: tests of our own SQL (dbt), what follows from an outcome (the pipeline).
 
 Over 200 lines: the shapes of its results are all read here, so that nobody else has to know them.
 
@@ -38,13 +38,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Suite:
-    """The rules of one table of one door; the door's name is the table's schema. `unchecked` maps columns to why they have no rule."""
+    """The rules of one table of one door; the door's name is the table's schema. `no_rule_because` maps columns to why they have no rule."""
 
     door: str
     table: str
     rules: tuple[Rule, ...]
     key: tuple[str, ...] = ()
-    unchecked: Mapping[str, str] = field(default_factory=dict)
+    no_rule_because: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _read(door: str, path: Path) -> Suite:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     try:
         rules = tuple(Rule(r["rule"], r["expect"], r["kwargs"], r["severity"], r["because"]) for r in content["rules"])
-        suite = Suite(door, path.stem, rules, tuple(content["key"]), content.get("unchecked") or {})
+        suite = Suite(door, path.stem, rules, tuple(content["key"]), content.get("no_rule_because") or {})
     except (KeyError, TypeError) as error:
         raise ValueError(f"{door}/{path.name} is no suite: {error!r}") from error
     if unknown := [rule.rule for rule in rules if rule.severity not in _SEVERITIES]:
