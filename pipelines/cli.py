@@ -68,6 +68,9 @@ def cli() -> None:
     A person wants to be forgotten:
       creator-reports forget-student ID
     \b
+    With a file and nothing else:
+      creator-reports group-questions FILE.csv   which questions mean the same
+    \b
     After the loss of the database:
       creator-reports restore-ledger  what `run daily` saved of the past back into a fresh one
 
@@ -507,6 +510,48 @@ def foretell(path: Path) -> None:
 
 def _percent(share: float | None) -> str | None:
     return None if share is None else f"{share:.1%}"
+
+
+@cli.command("group-questions")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE.csv")
+@click.option("--column", default="question", show_default=True, help="Column that holds the questions.")
+@click.option(
+    "--recipe", type=click.Choice(["careful", "meaning", "letters"]), help="How to group.  [default: the best that takes minutes]"
+)
+def group_questions(path: Path, column: str, recipe: str | None) -> None:
+    """Group the questions of a file by meaning: writes question,group_id for every row, to standard output.
+
+    \b
+    careful   two sentence models; for up to 3,000 different wordings (30 ms each)
+    meaning   one sentence model; for any number (3 ms each)
+    letters   character n-grams, without a model
+    \b
+      creator-reports group-questions asked.csv > groups.csv
+
+    Nothing leaves the machine.
+    """
+    from pipelines import console, question_files
+
+    with click.open_file("-", "w", encoding="utf-8") as out:
+        question_files.group_file(path, column, recipe, out, console.say)
+
+
+@cli.command("eval-questions")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE.csv")
+@click.option("--column", default="question", show_default=True, help="Column that holds the questions.")
+def eval_questions(path: Path, column: str) -> None:
+    """How well questions are grouped: the file says in the column group_id which belong together.
+
+    Prints precision, recall and F1 over pairs of questions, and adjusted mutual information, for exact wording, character n-grams and the models.
+    """
+    from pipelines import console, question_files
+
+    lines = question_files.evaluate_file(path, column, console.say)
+    console.show_table(
+        ["grouped by", "precision", "recall", "F1", "adjusted MI", "groups"],
+        lines,
+        right=["precision", "recall", "F1", "adjusted MI", "groups"],
+    )
 
 
 @cli.command()

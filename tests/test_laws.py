@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.settings import ROOT
 
-OURS = sorted(path for folder in ("pipelines", "reports", "expectations") for path in (ROOT / folder).rglob("*.py"))
+OURS = sorted(path for folder in ("pipelines", "reports", "expectations", "questions") for path in (ROOT / folder).rglob("*.py"))
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
