@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import IO, TYPE_CHECKING
 
 from pipelines.problem import Problem, UsageProblem
 
@@ -48,7 +48,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Rows:
     return rows
 
 
-def group_file(path: Path, column: str, recipe: str | None, out: TextIO, say: Say) -> None:
+def group_file(path: Path, column: str, recipe: str | None, out: IO[str], say: Say) -> None:
     """Write `question,group_id` for every row of the file, in its order. The same question has the same id; ids count from 1 as groups first come."""
     from questions import texts
 
