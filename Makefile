@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test dev bench lock
+.PHONY: install demo test torture dev bench lock
 .DEFAULT_GOAL := install
 
 install: $(STAMP)
@@ -32,6 +32,11 @@ bench: install
 
 test: install
 	@$(BIN)/python -m pytest
+
+# kill -9 of the run, of Postgres and of the S3 server, N times at random moments.
+N ?= 20
+torture: install
+	@$(BIN)/python -m pytest -n 0 tests/test_torture.py --torture $(N)
 
 # Renew both lock files; hashes only, no index lines.
 lock: install

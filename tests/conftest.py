@@ -21,6 +21,18 @@ from tests.program import Warm, warm
 from tests.small_source import SmallSource
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--torture N`: so many kills (`make torture N=200`)."""
+    parser.addoption("--torture", type=int, default=20, help="How often tests/test_torture.py kills a run or a server.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Torture takes as long as it is told to."""
+    for item in items:
+        if item.path.name == "test_torture.py":
+            item.add_marker(pytest.mark.timeout(300 + 60 * config.getoption("--torture")))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
     """Settings of the person who runs the tests must not reach them."""

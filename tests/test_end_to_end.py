@@ -5,14 +5,20 @@ import hashlib
 import io
 import json
 import re
+import threading
 import time
 import urllib.error
 import urllib.request
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.platform import Platform
 
@@ -21,11 +27,36 @@ ENTITLED = "current_plan = 'enterprise' and (plan_expires_at is null or plan_exp
 SESSIONS = "select sessions from pg_stat_database where datname = current_database()"
 
 
+@contextmanager
+def _watch(platform: Platform) -> Iterator[None]:
+    """Meanwhile look at the commands of all processes and the statements of all sessions, several times a second: `platform.watched`."""
+    end, platform.watched = threading.Event(), set()
+
+    def look() -> None:
+        with psycopg.connect(platform.environment["DATABASE_URL"], autocommit=True) as connection:
+            while not end.wait(0.2):
+                platform.watched |= {" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])}
+                platform.watched |= {
+                    row[0] for row in connection.execute("select query || ' ' || application_name from pg_stat_activity") if row[0]
+                }
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield
+    finally:
+        end.set()
+        watcher.join()
+
+
 @pytest.fixture(scope="module")
 def links(platform: Platform) -> list[dict]:
     """What `demo` leaves on a small platform: `links.json`."""
     platform.succeed("load", "demo", "--creators", "8", "--students", "300", "--days", "60", "--seed", "7")
-    platform.output = platform.cold().succeed("demo")  # once as a user does
+    with _watch(platform):
+        done = platform.cold().run("demo")  # once as a user does
+    assert done.returncode == 0, done.stdout + done.stderr
+    platform.output, platform.printed = done.stdout, done.stdout + done.stderr
     return json.loads((platform.folder / "links.json").read_text())
 
 
@@ -127,13 +158,51 @@ def test_a_link_ends_when_it_says(platform: Platform, links: list[dict]) -> None
     assert _open(url[0])[0] == 403
 
 
+def _secrets(platform: Platform, links: list[dict]) -> list[str]:
+    """What must stand nowhere: passwords, keys and the signatures of all links."""
+    password = conninfo_to_dict(platform.environment["DATABASE_URL"])["password"]
+    return [str(password), platform.environment["AWS_SECRET_ACCESS_KEY"], *(_signature(link["url"]) for link in links)]
+
+
+def _signature(url: str) -> str:
+    return dict(parse_qsl(urlsplit(url).query))["X-Amz-Signature"]
+
+
 def test_links_are_secrets(platform: Platform, links: list[dict]) -> None:
+    """After a full run neither a link nor a password or key stands in any table (ours or Dagster's, packed or not), any file, any list of processes, or in what
+    was printed, but where links were asked for."""
+    secrets = _secrets(platform, links)
     assert (platform.folder / "links.json").stat().st_mode & 0o777 == 0o600
-    assert "X-Amz" not in str(platform.fetch("select * from ops.export_log"))
-    assert "X-Amz" not in str(platform.fetch("select event from dagster.event_logs"))
+    names = platform.fetch(
+        "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
+    )
+    assert {"ops.export_log", "ops.outbox", "dagster.event_logs", "dagster.runs", "dagster.snapshots"} <= {name for (name,) in names}
+    wanted = "|".join([*map(re.escape, secrets), "X-Amz-"])
+    assert [name for (name,) in names if platform.fetch(f"select true from {name} t where t::text ~ '{wanted}' limit 1")] == []
+    packed = b"".join(zlib.decompress(bytes(row[0])) for row in platform.fetch("select snapshot_body from dagster.snapshots"))
+    assert b"hourly" in packed
+    assert [secret for secret in secrets if secret.encode() in packed] == []
     for log in Path(platform.folder).rglob("*"):
-        if log.is_file() and log.name != "links.json":
-            assert b"X-Amz-Signature" not in log.read_bytes(), log
+        if log.is_file() and log.name != "links.json" and log.suffix != ".eml":  # mails are for their creators
+            text = log.read_bytes()
+            assert [secret for secret in [*secrets, "X-Amz-Signature"] if secret.encode() in text] == [], log
+    assert len(platform.watched) > 20
+    assert [line for line in platform.watched if any(secret in line for secret in [*secrets, "X-Amz-"])] == [], (
+        "lists of processes and of statements"
+    )
+    assert [secret for secret in secrets[:2] if secret in platform.printed] == []
+    assert "X-Amz-" not in platform.printed.replace(platform.output, ""), "only where they were asked for"
+
+
+def test_an_error_says_no_secret(platform: Platform, links: list[dict]) -> None:
+    creator = links[0]["creator_id"]
+    key = platform.environment["AWS_SECRET_ACCESS_KEY"]
+    password = _secrets(platform, links)[0]
+    wrong = platform.environment["DATABASE_URL"].replace(f":{password}@", f":{password}x@")
+    for changes in ({"AWS_SECRET_ACCESS_KEY": key + "x"}, {"DATABASE_URL": wrong}):
+        done = platform.run("link", creator, **changes)
+        assert done.returncode == 1
+        assert [secret for secret in [*_secrets(platform, links), "X-Amz-"] if secret in done.stdout + done.stderr] == []
 
 
 def test_a_second_run_uploads_nothing_that_has_not_changed(platform: Platform, links: list[dict]) -> None:
