@@ -82,9 +82,10 @@ def _word(number: int) -> str:
 
 
 def _run(source: SmallSource, after: timedelta = timedelta(0), *, nightly: bool = True) -> None:
-    """All steps of a run; afterwards what was built in steps equals what is built in full."""
-    steps.run(source.settings, CATALOG, NOON + after, is_nightly=nightly)
-    assert [difference.summary for difference in comparison.compare(source.settings, CATALOG)] == []
+    """All steps of a run but the tests; after a night what was built in steps equals what is built in full."""
+    steps.run(source.settings, CATALOG, NOON + after, is_nightly=nightly, is_tested=False)
+    if nightly:
+        assert [difference.summary for difference in comparison.compare(source.settings, CATALOG)] == []
 
 
 def _forget(source: SmallSource, student: UUID) -> forgetting.Forgotten:
@@ -218,8 +219,8 @@ def test_who_left_since_the_save_is_erased_after_a_restore(source: SmallSource) 
     restoration.restore(source.settings, CATALOG, is_forced=True)
     erasures = source.count("ops.erasures")
     _run(source, 5 * DAY, nightly=False)
-    for night in (6, 7):
-        _run(source, night * DAY)
+    source.read(nightly=True, as_of=NOON + 6 * DAY)
+    _run(source, 7 * DAY)
     assert source.count("ops.erasures") == erasures + 1
     assert [name for name in _naming(source, str(student), "Zolast") if not name.endswith(".parquet")] == []
     known = "select distinct student_id from raw.watch_gains where student_id <> '{}' order by 1"
