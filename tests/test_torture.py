@@ -183,7 +183,7 @@ def _run_and_kill(own: World, runner: Runner, warm: Warm, victim: str, after: fl
 def test_whatever_is_killed_the_next_run_makes_it_good(
     own: World, runner: Runner, before: Warm, said: Path, request: pytest.FixtureRequest
 ) -> None:
-    count = request.config.getoption("--torture")
+    count, terminal = request.config.getoption("--torture"), request.config.pluginmanager.getplugin("terminalreporter")
     published_before = _published(before)
     with _trial(own, before) as undisturbed:
         began = time.monotonic()
@@ -202,4 +202,6 @@ def test_whatever_is_killed_the_next_run_makes_it_good(
             runner.start(warm.settings)
             assert runner.wait() == 0, f"{told}: {said.read_text()[-3000:]}"
             assert _end(warm) == end, told
+        if terminal is not None:  # long work shows progress, where somebody looks
+            terminal.write_line(f"{time.monotonic() - began:6.0f} s  {told}")
     assert hits.total() >= count // 2, f"too few of {count} runs were still going on: {dict(hits)}"
