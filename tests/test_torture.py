@@ -148,7 +148,9 @@ def _end(warm: Warm) -> dict[str, Any]:
     there = set(store.keys("reports/"))
     assert there <= {row["object_key"] for row in warm.fetch("select object_key from ops.export_log")}, "no object without a row"
     assert {row["object_key"] for row in files} <= there, "no file without its object"
-    shas = sorted((row["creator_id"], row["report"], row["format"], row["sha256"]) for row in files if row["report"] != "manifest")  # it holds random keys
+    shas = sorted(
+        (row["creator_id"], row["report"], row["format"], row["sha256"]) for row in files if row["report"] != "manifest"
+    )  # it holds random keys
     return {"rows": dict(contents(warm)), "files": shas, "saved": _saved(warm)}
 
 
