@@ -3,6 +3,7 @@
 Belongs here: finding rows in a document. Does not: markup, what a section shows.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reports.document import Document, Frame
 from reports.wording import say_day, say_instant
@@ -51,6 +53,24 @@ class Reading:
         """The seven full days that the report looks at: the last Monday to Sunday in a weekly one, else those up to yesterday."""
         end = self.today - timedelta(days=1 + (self.today.weekday() if self.document.is_weekly else 0))
         return [end - timedelta(days=back) for back in range(6, -1, -1)]
+
+    @cached_property
+    def tiers_a_week_ago(self) -> Counter[str] | None:
+        """Students per tier seven days before as_of, of those who are still here; None where nothing is known of then."""
+        changes, students = self.table("tier_transitions"), self.table("student_engagement_tiers")
+        if changes is None or students is None:
+            return None
+        then = pa.scalar(self.document.as_of - timedelta(days=7), changes["changed_at"].type)
+        known = changes.filter(
+            pc.and_(pc.less_equal(changes["changed_at"], then), pc.is_in(changes["student_id"], students["student_id"].combine_chunks()))
+        )
+        if not known.num_rows:
+            return None
+        latest = known.group_by("student_id").aggregate([("changed_at", "max")])
+        joined = known.select(["student_id", "changed_at", "to_tier"]).join(
+            latest.rename_columns({"changed_at_max": "changed_at"}), ["student_id", "changed_at"], join_type="inner", use_threads=False
+        )
+        return Counter({row["values"]: row["counts"] for row in pc.value_counts(joined["to_tier"]).to_pylist()})
 
     @property
     def week_before(self) -> str:

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports.reading import Reading
-from reports.sections.earlier import tiers_a_week_ago
 from reports.wording import clean, say_count, say_duration, say_idle, say_many
 
 _SHOWN = 20
@@ -78,7 +77,7 @@ def _since(reading: Reading, table: pa.Table, now: int) -> str | None:
         others = slipped.num_rows - counts.get("at_risk", 0) - counts.get("inactive", 0)
         to += [f"{say_count(others)} to a lower tier"] if others else []
         parts.append(f"In the last 7 days {say_many(slipped.num_rows, 'student')} slipped: {', '.join(to)}.")
-    before = tiers_a_week_ago(reading)
+    before = reading.tiers_a_week_ago
     if before is not None:
         was = before.get("at_risk", 0)
         parts.append(f"A week ago {say_count(was)} were at risk." if was != now else "As many were at risk a week ago.")

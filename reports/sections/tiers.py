@@ -8,7 +8,6 @@ from markupsafe import Markup
 
 from reports.charts import draw_beside
 from reports.reading import Reading
-from reports.sections.earlier import tiers_a_week_ago
 from reports.wording import say_count, say_many, say_rate
 
 # name in the marts, name on the page, the rule in words; the order of the page is from best to worst
@@ -52,7 +51,7 @@ def build(reading: Reading) -> Tiers:
     if not total:
         name = "student_engagement_tiers" if reading.overview is None else "creator_overview"
         return Tiers([], False, None, reading.absence(name, "the students' tiers", "No students yet.") or "No students yet.")
-    before = tiers_a_week_ago(reading)
+    before = reading.tiers_a_week_ago
     largest = max([*counts.values(), *(before or Counter()).values()])
     tiers = [
         Tier(
