@@ -64,3 +64,14 @@ def parse_creator_id(value: str | None) -> str | None:
         return str(UUID(value)) if value is not None else None
     except ValueError:
         raise UsageProblem(f"{value!r} is not a creator's id (a uuid); `creator-reports creators` lists them.") from None
+
+
+def parse_filters(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+    """`name=value` as often as one likes, as a dict."""
+    found = {}
+    for item in value:
+        name, sign, wanted = item.partition("=")
+        if not sign or not name.strip() or name.strip() in found:
+            raise UsageProblem(f"--filter {item[:60]!r} is not a filter, or given twice; write it like tier=at_risk.")
+        found[name.strip()] = wanted.strip()
+    return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from pipelines.runs import MORNINGS_JOB, NIGHTLY_JOB, TICK_TAG
+from pipelines.runs import EXPORTS_JOB, MORNINGS_JOB, NIGHTLY_JOB, TICK_TAG
 
 if TYPE_CHECKING:  # Dagster does not export the type that its define_asset_job returns
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -26,7 +26,7 @@ def build_partitions(first_day: date) -> dg.DailyPartitionsDefinition:
 
 
 def build_jobs(nightly_checks: Iterable[dg.AssetCheckKey]) -> list[UnresolvedAssetJobDefinition]:
-    """The jobs `hourly`, `daily` and `mornings`."""
+    """The jobs `hourly`, `daily`, `mornings` and `exports`."""
     everything = dg.AssetSelection.all(include_sources=False) - dg.AssetSelection.groups("9_delivered")
     hourly = dg.define_asset_job(
         "hourly",
@@ -49,7 +49,12 @@ def build_jobs(nightly_checks: Iterable[dg.AssetCheckKey]) -> list[UnresolvedAss
         "Ten minutes past every hour. To mail some creators only, list their ids in the Launchpad under ops > send_mornings > config > creators.",
         tags=_RETRIES,
     )
-    return [hourly, daily, mornings]
+    exports = dg.define_asset_job(
+        EXPORTS_JOB,
+        selection=dg.AssetSelection.assets(["delivered", EXPORTS_JOB]),
+        description="Make the exports that creators asked for (ops.export_requests). A sensor starts it when a request waits.",
+    )
+    return [hourly, daily, mornings, exports]
 
 
 def build_schedules() -> list[dg.ScheduleDefinition]:

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import click
 
-from pipelines.arguments import AS_OF, DURATION, parse_day_or_middle
+from pipelines.arguments import AS_OF, DURATION, parse_day_or_middle, parse_filters
 from pipelines.problem import Problem, UsageProblem
 from pipelines.settings import Settings, load_settings
 
@@ -61,6 +61,7 @@ def cli() -> None:
       creator-reports run daily       the same, the reports of all enterprise creators, the ledger saved
       creator-reports run mornings    mail the creators whose morning has come
       creator-reports link NAME       fresh links to a creator's newest files
+      creator-reports export NAME TYPE  one file now, of some rows if wanted: --format xlsx --filter tier=at_risk
       creator-reports check           every check, in words
       creator-reports history         what was exported, when, for whom
       creator-reports revoke NAME     links that were given open nothing any more
@@ -352,6 +353,39 @@ def revoke(target: str, reason: str) -> None:
         f"revoked {what} {found.creator_id}: {count} objects deleted, links to them open nothing."
         f" `creator-reports run daily --creator {found.creator_id}` makes the files anew."
     )
+
+
+@cli.command()
+@click.argument("creator")
+@click.argument("export_type", metavar="TYPE")
+@click.option("--format", "suffix", default="csv", show_default=True, help="csv, json or xlsx.")
+@click.option("--filter", "filters", multiple=True, callback=parse_filters, help="Only these rows, e.g. tier=at_risk; may be repeated.")
+def export(creator: str, export_type: str, suffix: str, filters: dict[str, str]) -> None:
+    """Make one export of CREATOR (an id or a name) now, and print the link to it, as the app's request would.
+
+    \b
+    TYPE is students, progress, chat, analytics, quiz_results, videos or questions. Filters, where the type has them:
+      tier=at_risk  status=active  course=ID  video=ID  from=2026-03-01  to=2026-03-31
+    It counts for the creator's limit of EXPORTS_PER_HOUR. Whoever holds the link can open it until it ends.
+    """
+    from pipelines import console, export_line, export_requests
+    from pipelines.catalog import load_catalog
+    from pipelines.exports import Wanted, check
+
+    settings, catalog = _prepared(), load_catalog()
+    wanted = Wanted(_creator_ids(settings, (creator,))[0], export_type, suffix, filters)
+    check(catalog, wanted)
+    request_id = export_line.ask(settings, wanted, f"cli:{getpass.getuser()}")
+    with console.PROGRESS.status("rendering …"):
+        export_requests.serve(settings, catalog, f"cli-{request_id}", only=request_id)
+        found = export_line.await_outcome(settings, request_id)
+    if found.status != "done":
+        raise Problem(f"the export was {found.status}: {found.reason or 'no reason is known'}")
+    console.show_table(
+        ["rows", "size", "link ends"], [(found.row_count, console.size(found.byte_count or 0), found.link_ends_at)], right=["rows", "size"]
+    )
+    for url in filter(None, (found.link, found.sidecar_link)):
+        click.echo(url)
 
 
 @cli.command()

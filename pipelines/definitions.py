@@ -22,6 +22,7 @@ def build(settings: Settings) -> dg.Definitions:
             report_assets.build_reports(settings, found, partitions),
             nightly.build_saving(settings, found),
             delivery_assets.build_mornings(settings, found),
+            delivery_assets.build_exports(settings, found),
         ],
         asset_checks=[
             audit.build_door(settings, "incoming", found),

@@ -16,18 +16,16 @@ from datetime import date, datetime, timedelta
 
 import psycopg
 
-from pipelines import export_log, gates, letters, mail_server, outbox, publish, render, warehouse
+from pipelines import export_log, letters, mail_server, mornings, outbox, publish, render, warehouse
 from pipelines.catalog import Catalog
 from pipelines.creator_files import Order
 from pipelines.mail_server import MailServer, NotTaken
-from pipelines.mornings import Edition, Morning, due
+from pipelines.mornings import Edition, Morning
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 from pipelines.store import LONGEST_LINK, Store
 from reports.mail import render_mail
 
-STALE_AFTER = timedelta(minutes=150)
-"""Tables that are older than this are not mailed about: the hourly job has stood still."""
 _PATIENCE = 3
 """After this many mails in a row that found no server, the rest is left to the next hour."""
 
@@ -70,11 +68,11 @@ def deliver(
         warehouse.connect(settings, autocommit=True) as reader,
         contextlib.closing(server),
     ):
-        desk = _Desk(settings, connection, reader, server, Store(settings), trip)
-        mornings, reason = due(connection, trip.now, chosen), _reasons(connection, settings, trip.now)
-        ready = [morning for morning in mornings if not _is_held(desk, morning, reason(morning.creator_id), outcome)]
+        desk = _Desk(settings, catalog, connection, reader, server, Store(settings), trip)
+        due, reason = mornings.due(connection, trip.now, chosen), mornings.closed_gates(connection, settings, trip.now)
+        ready = [morning for morning in due if not _is_held(desk, morning, reason(morning.creator_id), outcome)]
         ready = [morning for morning in ready if not _is_quiet(desk, morning, outcome)]
-        say(f"{len(mornings)} mornings are due, {len(ready)} of them have something to send")
+        say(f"{len(due)} mornings are due, {len(ready)} of them have something to send")
         as_of = publish.published_as_of(connection)
         _render(settings, catalog, trip, ready, say)
         for morning in ready:
@@ -87,20 +85,12 @@ class _Desk:
     """What sending needs: `connection` for the outbox, `reader` for a creator's rows and for the log, which keeps what the outbox rolls back."""
 
     settings: Settings
+    catalog: Catalog
     connection: psycopg.Connection
     reader: psycopg.Connection
     server: MailServer
     store: Store
     trip: Trip
-
-
-def _reasons(connection: psycopg.Connection, settings: Settings, now: datetime) -> Callable[[str], str | None]:
-    """Why a creator's gate is closed; None while it is open."""
-    closed, as_of = gates.closed(connection), publish.published_as_of(connection)
-    stale = gates.lag(connection, settings)
-    if as_of is None or now - as_of > STALE_AFTER:
-        stale = f"the tables are {f'as of {as_of:%Y-%m-%d %H:%M} UTC' if as_of else 'not published'}"
-    return lambda creator_id: closed.get(creator_id) or stale
 
 
 def _is_held(desk: _Desk, morning: Morning, why: str | None, outcome: Outcome) -> bool:
@@ -126,26 +116,21 @@ def _is_quiet(desk: _Desk, morning: Morning, outcome: Outcome) -> bool:
     return True
 
 
-def _render(settings: Settings, catalog: Catalog, trip: Trip, mornings: Iterable[Morning], say: Callable[[str], None]) -> None:
+def _render(settings: Settings, catalog: Catalog, trip: Trip, ready: Iterable[Morning], say: Callable[[str], None]) -> None:
     """Fresh files for the mornings; what has not changed stays. A creator that fails shows when its mail looks for the report."""
-    groups: dict[tuple[date, str], list[str]] = {}
-    for morning in mornings:
+    groups: dict[tuple[date, Edition], list[str]] = {}
+    for morning in ready:
         groups.setdefault((morning.local_on, morning.edition), []).append(morning.creator_id)
     for (local_on, edition), creators in sorted(groups.items()):
-        order = Order(trip.run_id, trip.requested_by, local_on, reports_of(catalog, edition))
+        order = Order(trip.run_id, trip.requested_by, local_on, catalog.edition(edition))
         tally = render.render_all(settings, catalog, order, creators, say=say)
         for problem in tally.problems[:20]:
             say(problem)
 
 
-def reports_of(catalog: Catalog, edition: str) -> tuple[str, ...]:
-    """The reports that an edition consists of."""
-    return catalog.edition(edition)
-
-
-def page_of(edition: str) -> str:
-    """The report that an edition's mail links to."""
-    return "weekly_report" if edition == "weekly" else "report"
+def page_of(catalog: Catalog, edition: Edition) -> str:
+    """The report that an edition's mail links to: its page."""
+    return next(name for name in catalog.edition(edition) if "html" in catalog.reports[name].scheduled)
 
 
 def _try_one(desk: _Desk, morning: Morning, as_of: datetime | None, outcome: Outcome) -> None:
@@ -181,7 +166,7 @@ def _send_one(desk: _Desk, morning: Morning, as_of: datetime | None) -> str:
         connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"creator-reports mail {morning.creator_id}",))
         if outbox.is_settled(connection, morning):
             return "settled"
-        report = _fresh_report(connection, morning, as_of)
+        report = _fresh_report(desk, morning, as_of)
         if report is None:
             return _give_back(connection, morning, "its report could not be rendered; see `creator-reports history`", is_final=False)
         link = desk.store.sign(report.object_key or "", _lifetime(desk.settings, morning.edition))
@@ -200,10 +185,11 @@ def as_entry(logged: export_log.LoggedEntry) -> export_log.Entry:
     return export_log.Entry(**{name: getattr(logged, name) for name in export_log.Entry.__dataclass_fields__})
 
 
-def _fresh_report(connection: psycopg.Connection, morning: Morning, as_of: datetime | None) -> export_log.LoggedEntry | None:
+def _fresh_report(desk: _Desk, morning: Morning, as_of: datetime | None) -> export_log.LoggedEntry | None:
     """The page that was rendered for this morning, of the generation that is valid now, which stays so until the mail is sent."""
+    connection = desk.connection
     row = connection.execute("select generation from ops.generations where creator_id = %s for share", (morning.creator_id,)).fetchone()
-    found = export_log.latest_files(connection, morning.creator_id).get((page_of(morning.edition), "html"))
+    found = export_log.latest_files(connection, morning.creator_id).get((page_of(desk.catalog, morning.edition), "html"))
     if found is None or row is None or found.as_of is None or as_of is None:
         return None
     return found if found.edition_on == morning.local_on and found.as_of >= as_of and f"/{row[0]}/" in (found.object_key or "") else None

@@ -1,21 +1,22 @@
-"""Mail as a Dagster asset.
+"""Mail and exports on request as Dagster assets.
 
-Belongs here: the clock and the numbers of a materialization, red or green. Does not: rendering and sending (delivery).
+Belongs here: the clock and the numbers of a materialization, red or green. Does not: rendering and sending (delivery,
+export_requests).
 """
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from pydantic import Field
 
-from pipelines import delivery
+from pipelines import delivery, export_requests
 from pipelines.assets import numbers
 from pipelines.catalog import Catalog
 from pipelines.problem import Problem
 from pipelines.report_assets import SUCCESS_WANTED
-from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, MORNINGS_STEP, plain_failures, requester
+from pipelines.runs import AS_OF_TAG, EXPORTS_JOB, MORNINGS_JOB, MORNINGS_STEP, plain_failures, requester
 from pipelines.settings import Settings
 
 
@@ -65,3 +66,29 @@ def build_mornings(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(metadata=numbers(now, **counts, step_seconds=round(time.monotonic() - began, 3)))
 
     return send_mornings
+
+
+PATIENCE = timedelta(seconds=60)
+"""How long a run waits for further requests: starting the next one would take longer than serving most of them."""
+
+
+def build_exports(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
+    """Exports that were asked for through the app."""
+    spec = dg.AssetSpec(
+        dg.AssetKey(["delivered", EXPORTS_JOB]),
+        deps=[dg.AssetKey(["analytics", report.mart]) for report in catalog.reports.values()],
+        group_name="9_delivered",
+        description="Exports that creators asked for (ops.export_requests): checked, rendered, with the link in the row.",
+        kinds={"csv", "json", "xlsx"},
+    )
+
+    @dg.multi_asset(name="serve_exports", specs=[spec])
+    def serve_exports(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        """Serve all requests in line, and those that come within a minute of the last. One that fails has its reason in the row; the rest go on."""
+        began = time.monotonic()
+        with plain_failures():
+            counts = export_requests.serve(settings, catalog, context.run.run_id, patience=PATIENCE, say=context.log.info)
+        outcomes = {f"requests_{state}": count for state, count in sorted(counts.items())}
+        yield dg.MaterializeResult(metadata=numbers(datetime.now(UTC), **outcomes, step_seconds=round(time.monotonic() - began, 3)))
+
+    return serve_exports

@@ -125,6 +125,15 @@ def hold_rendering(connection: psycopg.Connection, run_id: str) -> None:
     connection.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", (f"creator-reports rendering {run_id}",))
 
 
+def is_rendering(connection: psycopg.Connection, run_id: str) -> bool:
+    """Whether `run_id` shows that it lives, in another session than `connection`."""
+    name = f"creator-reports rendering {run_id}"
+    is_free = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)).fetchone() == (True,)
+    if is_free:
+        connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
+    return not is_free
+
+
 def write_abandoned(connection: psycopg.Connection, run_id: str) -> int:
     """Give an end to each `started` row whose run is gone (killed, machine lost). Returns how many there were."""
     open_runs = connection.execute(

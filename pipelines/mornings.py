@@ -1,10 +1,10 @@
 """Whose morning has come: creators who want mail, their local clock, and the editions that they have not had yet.
 
-Belongs here: preferences, local dates, which edition. Does not: rendering and sending (delivery), what a mail says (reports/mail.py).
+Belongs here: preferences, local dates, which edition, open or closed gate. Does not: rendering and sending (delivery), what a mail says (reports/mail.py).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -12,13 +12,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 
-from pipelines import render, warehouse
+from pipelines import gates, publish, render, warehouse
 from pipelines.problem import Problem
+from pipelines.settings import Settings
 
 OPENS = time(7)
 """Local time from which a morning's mail is due."""
 CLOSES = time(12)
 """Local time from which a mail that could not go out is given up for the day."""
+STALE_AFTER = timedelta(minutes=150)
+"""Tables that are older than this are not mailed about: the hourly job has stood still."""
 NOTICES = ("studentAtRisk", "quizFailure", "studentCompletion")
 """Preferences for notices, as the platform names them; `weeklySummary` is the fourth."""
 
@@ -78,6 +81,15 @@ def due(connection: psycopg.Connection, now: datetime, chosen: Iterable[str] = (
                 Morning(creator_id, names[creator_id] or "", email, zones[creator_id], local_on, edition, frozenset(notices), is_last_call)
             )
     return sorted(found, key=lambda morning: morning.creator_id)
+
+
+def closed_gates(connection: psycopg.Connection, settings: Settings, now: datetime) -> Callable[[str], str | None]:
+    """Asked with a creator's id: why its gate is closed, by its rows or because all tables are old; None while it is open."""
+    closed, as_of = gates.closed(connection), publish.published_as_of(connection)
+    stale = gates.lag(connection, settings)
+    if as_of is None or now - as_of > STALE_AFTER:
+        stale = f"the tables are {f'as of {as_of:%Y-%m-%d %H:%M} UTC' if as_of else 'not published'}"
+    return lambda creator_id: closed.get(creator_id) or stale
 
 
 def _zones(connection: psycopg.Connection) -> dict[str, str]:

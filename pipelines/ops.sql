@@ -266,6 +266,22 @@ create table if not exists ops.outbox (
 comment on table ops.outbox is 'One row per creator, edition and local date: what became of that morning''s mail. waiting: tried in vain, and tried again until noon. It holds keys of objects and never links or addresses. told_through, told_quizzes_through: events up to then have been told; a row without them has told nothing.';
 create index if not exists outbox_day on ops.outbox (local_on);
 
+-- What creators ask for through the app: see pipelines/export_requests.py. Links stand here, and nowhere else, until they end.
+create table if not exists ops.export_requests (
+    request_id uuid primary key default gen_random_uuid(), creator_id uuid not null, type text not null check (length(type) <= 100),
+    format text not null check (length(format) <= 100), filters jsonb not null default '{}' check (pg_column_size(filters) <= 10000),
+    requested_by text not null check (length(requested_by) <= 200), requested_at timestamptz not null default clock_timestamp(),
+    status text not null default 'requested' check (status in ('requested', 'rendering', 'done', 'refused', 'failed', 'cancelled')),
+    reason text, run_id text, attempt_count integer not null default 0, started_at timestamptz, ended_at timestamptz,
+    row_count bigint, byte_count bigint, as_of timestamptz, object_key text, link text, sidecar_link text, link_ends_at timestamptz);
+comment on table ops.export_requests is 'One row per export that was asked for. The app inserts it as app_requests and may set status to cancelled; the pipeline writes what came of it. link and sidecar_link (a CSV''s metadata) are bearer secrets that the creator alone may read; they are blanked when they end.';
+create index if not exists export_requests_waiting on ops.export_requests (requested_at) where status = 'requested';
+create index if not exists export_requests_creator on ops.export_requests (creator_id, requested_at);
+create index if not exists export_requests_linked on ops.export_requests (link_ends_at) where link is not null;
+grant usage on schema ops to app_requests;
+grant insert (request_id, creator_id, type, format, filters, requested_by), select (request_id), update (status) on ops.export_requests to app_requests;
+grant select on ops.export_requests to creator_reader;
+
 -- What the data team was told: see pipelines/alerts.py.
 create table if not exists ops.alerts (
     cause text primary key, first_seen_at timestamptz not null, last_seen_at timestamptz not null, seen_count integer not null default 1, told_at timestamptz);

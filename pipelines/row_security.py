@@ -16,16 +16,17 @@ from pipelines.problem import Problem
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy: what it is called, for which role and command, and which rows (SQL)."""
+    """One policy: what it is called, for which role and command, and which rows (SQL). `becomes`: what an updated row has to be then."""
 
     name: LiteralString
     role: LiteralString
     command: LiteralString
     rows: LiteralString
+    becomes: LiteralString = ""
 
     def statement(self) -> sql.SQL:
         """The DDL, with a place for the table. Rows that are written must be rows that may be read."""
-        written = f" with check ({self.rows})" if self.command in {"all", "insert"} else ""
+        written = f" with check ({self.becomes or self.rows})" if self.becomes or self.command in {"all", "insert"} else ""
         read = "" if self.command == "insert" else f" using ({self.rows})"
         return sql.SQL(f"create policy {self.name} on {{}} for {self.command} to {self.role}{read}{written}")
 
@@ -47,6 +48,13 @@ NOBODYS_ROWS = tuple(
 """Tables of `analytics` that speak of tables, not of creators."""
 _OPS: Mapping[str, Sequence[Policy]] = {
     "reader_tokens": (Policy("lookup_reads_all", "token_lookup", "select", "true"),),
+    "export_requests": (
+        _PUBLISHER,
+        Policy("app_asks", "app_requests", "insert", "status = 'requested'"),
+        Policy("app_names_rows", "app_requests", "select", "true"),
+        Policy("app_cancels", "app_requests", "update", "status in ('requested', 'rendering', 'done')", "status = 'cancelled'"),
+        Policy("creator_reads_own", "creator_reader", "select", _OWN_ROWS),
+    ),
     "report_status": (_PUBLISHER, Policy("creator_reads_own", "creator_reader", "select", _OWN_ROWS)),
 }
 """Tables of `ops` that others than the pipeline touch; the rest is the publisher's, as far as it has rights. The pipeline owns them and is not bound."""

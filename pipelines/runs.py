@@ -32,6 +32,8 @@ MORNINGS_JOB = "mornings"
 """The job that mails."""
 MORNINGS_STEP = "send_mornings"
 """Its step. Dagster wants another name for a job than for any of its steps."""
+EXPORTS_JOB = "exports"
+"""The job that makes what creators ask for."""
 DAILY_TICK = time(3, tzinfo=UTC)
 """When the daily job is due, UTC."""
 

@@ -1,22 +1,44 @@
 """Sensors: what Dagster looks at every few seconds.
 
-Belongs here: when to look. Does not: what is found (watching), who is told (alerts).
+Belongs here: when to look. Does not: what is found (watching), who is told (alerts), serving (export_requests).
 """
 
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from pipelines import alerts, watching
+from pipelines import alerts, export_line, warehouse, watching
 from pipelines.run_failures import broken_checks, first_cause
+from pipelines.runs import EXPORTS_JOB
 from pipelines.settings import Settings
 
+_UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 _NOBODY = "ALERT_URLS is not set: nobody is told"
 
 
 def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     """All sensors. They run from the start."""
-    return [_failed_runs(settings), _finished_runs(settings), _gates_and_exports(settings)]
+    return [_waiting_exports(settings), _failed_runs(settings), _finished_runs(settings), _gates_and_exports(settings)]
+
+
+def _waiting_exports(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="waiting_exports",
+        job_name=EXPORTS_JOB,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=15,
+        description="Starts one run for all exports that wait, unless one is under way, which takes them on; blanks links that have ended.",
+    )
+    def waiting_exports(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        with warehouse.connect(settings, autocommit=True) as connection:
+            waiting = export_line.tidy(connection)
+        if not waiting:
+            return dg.SkipReason("no request waits")
+        if context.instance.get_runs_count(dg.RunsFilter(job_name=EXPORTS_JOB, statuses=_UNDER_WAY)):
+            return dg.SkipReason(f"{waiting} requests wait; a run is under way and takes them on")
+        return dg.RunRequest()
+
+    return waiting_exports
 
 
 def _failed_runs(settings: Settings) -> dg.SensorDefinition:

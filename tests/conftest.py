@@ -18,6 +18,7 @@ from pipelines.settings import Settings
 from tests.guard import guard
 from tests.platform import Platform
 from tests.program import Warm, warm
+from tests.published_platform import PublishedPlatform, published
 from tests.small_source import SmallSource
 
 
@@ -105,6 +106,13 @@ def program() -> Iterator[Warm]:
     """The program, started without paying its imports each time; `platform.cold()` starts it as a user does."""
     with warm() as program:
         yield program
+
+
+@pytest.fixture(scope="session")
+def published_platform(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublishedPlatform]:
+    """Seven creators with published tables; whoever writes to `ops` there empties it first."""
+    with published(world, tmp_path_factory.mktemp("published")) as platform:
+        yield platform
 
 
 @pytest.fixture(scope="module")

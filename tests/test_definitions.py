@@ -46,7 +46,7 @@ def test_groups_are_the_layers_in_the_order_of_the_data(graph: Any) -> None:
 def test_everything_has_a_sentence(definitions: dg.Definitions, graph: Any) -> None:
     assert [key for key in graph.get_all_asset_keys() if not graph.get(key).description] == []
     assert [key for key in graph.asset_check_keys if not graph.get(key).description] == []
-    for name in ("hourly", "daily", "mornings"):
+    for name in ("hourly", "daily", "mornings", "exports"):
         assert definitions.resolve_job_def(name).description
 
 

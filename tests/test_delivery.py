@@ -13,32 +13,33 @@ from uuid import UUID
 
 import pytest
 
-from pipelines import delivery, mail_server, mornings, warehouse
-from pipelines.local import source
-from pipelines.local.world import World
+from pipelines import delivery, mail_server, mornings
 from pipelines.problem import Problem
-from pipelines.settings import Settings
-from tests import mail_catcher, steps
+from tests import mail_catcher
 from tests.mail_catcher import Catcher, Reply
-from tests.small_source import CATALOG, SmallSource
-
-MONDAY = datetime(2026, 3, 2, 6, tzinfo=UTC)
-"""When the tables are published: 06:00 in London, 11:00 in Karachi, 01:00 in New York."""
-LONDON, KARACHI, NEW_YORK = "Europe/London", "Asia/Karachi", "America/New_York"
-ALL = dict.fromkeys(("weeklySummary", "studentAtRisk", "quizFailure", "studentCompletion"), True)
+from tests.published_platform import MONDAY, PublishedPlatform
+from tests.small_source import CATALOG
 
 
 @dataclass
 class Mornings:
-    """A published platform, creators by name, and its settings without a mail server."""
+    """The published platform, walked through by its mornings."""
 
-    settings: Settings
-    creators: dict[str, str]
+    platform: PublishedPlatform
+
+    @property
+    def creators(self) -> dict[str, str]:
+        """Ids by name."""
+        return self.platform.creators
+
+    def fetch(self, query: str) -> list[tuple]:
+        """Rows of the warehouse."""
+        return self.platform.fetch(query)
 
     def deliver(self, catcher: Catcher, now: datetime, *chosen: str, **changes: object) -> delivery.Outcome:
         """One walk through the mornings that are due."""
         at = {"smtp_host": "127.0.0.1", "smtp_port": catcher.port, "smtp_tls": "none", "smtp_timeout_seconds": 1} | changes
-        settings = self.settings.model_copy(update=at)
+        settings = self.platform.settings.model_copy(update=at)
         trip = delivery.Trip(now, uuid.uuid4().hex, "test")
         return delivery.deliver(settings, CATALOG, trip, [self.creators[name] for name in chosen])
 
@@ -48,63 +49,11 @@ class Mornings:
         rows = self.fetch("select creator_id::text, edition, status, reason, attempt_count from ops.outbox")
         return {names[row[0]]: tuple(row[1:]) for row in rows}
 
-    def fetch(self, query: str) -> list[tuple]:
-        """Rows of the warehouse; a statement without rows gives none."""
-        with warehouse.connect(self.settings, autocommit=True) as connection:
-            done = connection.execute(query.encode())
-            return done.fetchall() if done.description else []
 
-
-@pytest.fixture(scope="module")
-def published(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mornings]:
-    """Six creators with students, tables published at `MONDAY`."""
-    name = f"mornings_{uuid.uuid4().hex[:12]}"
-    bucket = name.replace("_", "-")
-    world.objectstore.client().create_bucket(Bucket=bucket)
-    values = world.environment() | {"database_url": world.create_database(name), "s3_bucket": bucket, "ledger_bucket": bucket}
-    settings = Settings(_env_file=None, local_dir=tmp_path_factory.mktemp("mornings"), **values)  # pyrefly: ignore
-    warehouse.init_db(settings)
-    with warehouse.open_connection(settings.source_address) as connection:
-        source.build(connection, replica=True)
-        connection.commit()
-        connection.autocommit = True
-        creators = _fill(SmallSource(settings, connection))
-    steps.run(settings, CATALOG, MONDAY, is_nightly=True, is_tested=False)
-    yield Mornings(settings, creators)
-    world.drop_database(name)
-
-
-def _fill(platform: SmallSource) -> dict[str, str]:
-    wishes = {
-        "London": (LONDON, "ann@example.com", ALL),
-        "Quiet": (LONDON, "quiet@example.com", {"quizFailure": True}),
-        "Karachi": (KARACHI, "kim@example.com", ALL),
-        "New York": (NEW_YORK, "nat@example.com", ALL),
-        "Addressless": (LONDON, "", ALL),
-        "Broken": (LONDON, "two@example.com, more@example.com", ALL),
-        "Silent": (LONDON, "silent@example.com", {"weeklySummary": "yes", "studentAtRisk": False}),
-    }
-    creators = {}
-    for name, (zone, address, notifications) in wishes.items():
-        creator = platform.add("creators", company_name=f"{name} <b>& Co\r\nBcc: all@example.com" if name == "London" else name)
-        preferences = {"timezone": zone, "email": address}
-        platform.add(
-            "creator_preferences",
-            creator_id=creator,
-            export_preferences=preferences,
-            notification_settings={"emailNotifications": notifications},
-        )
-        student = platform.add("students", creator_id=creator, name="Secret Name")
-        if name != "Quiet":
-            quiz = platform.add("quizzes", creator_id=creator, questions=[])
-            platform.add("quiz_attempts", quiz_id=quiz, student_id=student, score=10, passed=False, completed_at=_naive(MONDAY, 5))
-            platform.add("quiz_attempts", quiz_id=quiz, student_id=student, score=10, passed=False, completed_at=_naive(MONDAY, 30))
-        creators[name] = str(creator)
-    return creators
-
-
-def _naive(instant: datetime, hours_before: int) -> datetime:
-    return (instant - timedelta(hours=hours_before)).replace(tzinfo=None)
+@pytest.fixture
+def published(published_platform: PublishedPlatform) -> Mornings:
+    """The platform's mornings."""
+    return Mornings(published_platform)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ socket.socket.connect_ex = refuse
 from pipelines.definitions import build
 from pipelines.settings import Settings
 defs = build(Settings(_env_file=None, database_url="postgresql://nobody@127.0.0.1:1/none"))
-assert {job.name for job in defs.jobs} == {"hourly", "daily", "mornings"}
+assert {job.name for job in defs.jobs} == {"hourly", "daily", "mornings", "exports"}
 """
     done = _run(sys.executable, "-c", code)
     assert done.returncode == 0, done.stderr
