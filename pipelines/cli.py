@@ -322,10 +322,10 @@ def reader_token(creator: str, lifetime: timedelta) -> None:
 
     Without a valid token nobody reads a row. The token is printed once and stored nowhere.
     """
-    from pipelines import console, reader_tokens, warehouse
+    from pipelines import console, links, reader_tokens, warehouse
 
     with warehouse.connect(_prepared(), autocommit=True) as connection:
-        token = reader_tokens.mint(connection, reader_tokens.find_creator(connection, creator), lifetime, f"cli:{getpass.getuser()}")
+        token = reader_tokens.mint(connection, links.find_published(connection, creator), lifetime, f"cli:{getpass.getuser()}")
     console.say(f"reads the rows of creator {token.creator_id} until {token.expires_at:%Y-%m-%d %H:%M} UTC")
     console.OUT.print(token.token, soft_wrap=True)
 
@@ -334,7 +334,7 @@ def reader_token(creator: str, lifetime: timedelta) -> None:
 @click.argument("target", metavar="CREATOR|EXPORT_ID")
 @click.option("--reason", default="", help="Why; it stands in `history`.")
 def revoke(target: str, reason: str) -> None:
-    """End links that were given: to all files of CREATOR (an id or a name), or to the one file of EXPORT_ID.
+    """End links that were given: to all files of CREATOR (an id or a name), whose reader tokens end too, or to the one file of EXPORT_ID.
 
     \b
     EXPORT_ID is the first column of `history`; its first 8 characters will do, when they tell it from all others.

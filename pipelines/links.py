@@ -38,8 +38,18 @@ def find_creator(creators: dict[str, str], wanted: str) -> str:
     return named(creators, wanted, "on a running enterprise plan")
 
 
-def named(creators: dict[str, str], wanted: str, which: str) -> str:
-    """The same among any creators; `which` says in the error who they are."""
+def find_published(connection: psycopg.Connection, wanted: str) -> str:
+    """The id of the published creator called `wanted` (an id, or a name in any case), of whatever plan."""
+    if connection.execute("select to_regclass('analytics.creator_overview')").fetchone() == (None,):
+        raise Problem("nothing is published yet; run `creator-reports run hourly` first.")
+    with connection.transaction():
+        warehouse.set_role(connection, "bi_reader")
+        names = dict(connection.execute("select creator_id::text, coalesce(company_name, '') from analytics.creator_overview").fetchall())
+    return named(names, wanted, "of that id or name", "its id stands in `analytics.creator_overview`")
+
+
+def named(creators: dict[str, str], wanted: str, which: str, where: str = "`creator-reports creators` lists them") -> str:
+    """The same among any creators; `which` says in the error who they are, and `where` they are listed."""
     if wanted.lower() in creators:
         return wanted.lower()
     named = [creator for creator, name in creators.items() if name.casefold() == wanted.casefold()]
@@ -47,7 +57,7 @@ def named(creators: dict[str, str], wanted: str, which: str) -> str:
         return named[0]
     if named:
         raise UsageProblem(f"{len(named)} creators are called {wanted!r}; give the id: {', '.join(named[:3])}.")
-    raise UsageProblem(f"no creator {wanted[:80]!r} {which}; `creator-reports creators` lists them.")
+    raise UsageProblem(f"no creator {wanted[:80]!r} {which}; {where}.")
 
 
 def entitled(connection: psycopg.Connection) -> dict[str, str]:

@@ -10,9 +10,7 @@ from hashlib import sha256
 
 import psycopg
 
-from pipelines import warehouse
-from pipelines.links import named
-from pipelines.problem import Problem, UsageProblem
+from pipelines.problem import UsageProblem
 
 LONGEST = timedelta(days=7)
 """No token lives longer."""
@@ -25,16 +23,6 @@ class ReaderToken:
     creator_id: str
     token: str
     expires_at: datetime
-
-
-def find_creator(connection: psycopg.Connection, wanted: str) -> str:
-    """The id of the published creator called `wanted` (an id, or a name in any case), of whatever plan."""
-    if connection.execute("select to_regclass('analytics.creator_overview')").fetchone() == (None,):
-        raise Problem("nothing is published yet; run `creator-reports run hourly` first.")
-    with connection.transaction():
-        warehouse.set_role(connection, "bi_reader")
-        names = dict(connection.execute("select creator_id::text, coalesce(company_name, '') from analytics.creator_overview").fetchall())
-    return named(names, wanted, "of that id or name")
 
 
 def mint(connection: psycopg.Connection, creator_id: str, lifetime: timedelta, requested_by: str) -> ReaderToken:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from pipelines import export_log, warehouse
+from pipelines import export_log, reader_tokens, warehouse
 from pipelines.problem import Problem, UsageProblem
 from pipelines.settings import Settings
 from pipelines.store import Store, generation_prefix
@@ -69,13 +69,14 @@ def find_target(connection: psycopg.Connection, wanted: str) -> Target:
 
 
 def revoke(settings: Settings, target: Target, wish: Wish) -> int:
-    """End all links to the files of `target`, and delete these files; how many there were. Again does no harm."""
+    """End all links to the files of `target`, and delete these files; how many there were. Of a creator the reader tokens end too. Again does no harm."""
     store = Store(settings)
     store.require()
     with warehouse.connect(settings) as connection:
+        ended = 0 if target.export else reader_tokens.end(connection, target.creator_id)
         if target.export is not None:
             _revoke_key(connection, target.export, wish)
-        elif not renew_generation(connection, target.creator_id, wish):
+        elif not renew_generation(connection, target.creator_id, wish) and not ended:
             raise Problem(f"no file of creator {target.creator_id} was ever made, so there is nothing to revoke.")
     with warehouse.connect(settings, autocommit=True) as connection:
         return delete_leaving(connection, store)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from pipelines import creator_files, export_log, revocation, warehouse
+from pipelines import creator_files, export_log, reader_tokens, revocation, warehouse
 from pipelines.problem import Problem, UsageProblem
 from pipelines.revocation import Target, Wish
 from pipelines.store import Store
@@ -64,6 +64,15 @@ def test_a_creators_links_die_and_do_not_come_back_with_the_same_bytes(published
     assert {open_link(url)[0] for url in others.values()} == {200}
     noted = [entry for entry in _history(published, ACME) if entry.event == "revoked"]
     assert [(e.report, e.format, e.requested_by, e.reason) for e in noted] == [("*", "*", "test", "shared by mistake")]
+
+
+def test_a_creators_reader_tokens_end_with_the_links(published: SmallSource) -> None:
+    with warehouse.connect(published.settings, autocommit=True) as connection:
+        for creator in (IDLE, BETA):
+            reader_tokens.mint(connection, str(creator), timedelta(hours=1), "test")
+        assert revocation.revoke(published.settings, Target(str(IDLE)), WISH) == 0, "who has no files may have tokens"
+        assert connection.execute("select creator_id from ops.reader_tokens").fetchall() == [(BETA,)]
+        assert reader_tokens.end(connection, str(BETA)) == 1
 
 
 def test_an_exports_link_dies_and_does_not_come_back_with_the_same_bytes(published: SmallSource) -> None:
