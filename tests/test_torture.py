@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import keeping, parquet, saved_index
+from pipelines import keeping, manifests, parquet, saved_index
 from pipelines.local import world as embedded
 from pipelines.local.world import World
 from pipelines.settings import ROOT, Settings
@@ -149,7 +149,7 @@ def _end(warm: Warm) -> dict[str, Any]:
     assert there <= {row["object_key"] for row in warm.fetch("select object_key from ops.export_log")}, "no object without a row"
     assert {row["object_key"] for row in files} <= there, "no file without its object"
     shas = sorted(
-        (row["creator_id"], row["report"], row["format"], row["sha256"]) for row in files if row["report"] != "manifest"
+        (row["creator_id"], row["report"], row["format"], row["sha256"]) for row in files if not row["report"].startswith(manifests.NAME)
     )  # it holds random keys
     return {"rows": dict(contents(warm)), "files": shas, "saved": _saved(warm)}
 
