@@ -6,6 +6,8 @@ Belongs here: the order of it, personal texts of tables that the next run comput
 First the student gets a tombstone, with all keys that this touches, as if a night had missed the student; then, in a second transaction, the personal rows
 leave, what is kept for counting goes under a random id, and the id's digest stands in `ops.erasures`, so that no run takes the person in again. What is
 published about others (counts, rates) follows with the next run, by the touched keys. Killed anywhere, the same command again ends the same.
+
+Over 200 lines: the two transactions and what follows them are read as one story.
 """
 
 from collections.abc import Callable
