@@ -1,7 +1,8 @@
 """The dbt manifest as the one catalogue: source tables, marts and reports.
 
 Belongs here: keeping the parsed manifest fresh, and the dataclasses that the rest reads instead of raw JSON.
-Does not: running dbt models (transform) or anything that opens a connection. Over 200 lines by the dataclasses, whose fields are explained here alone.
+Does not: running dbt models (transform) or anything that opens a connection.
+Over 200 lines by the dataclasses, whose fields are explained here alone.
 """
 
 import hashlib

@@ -2,7 +2,8 @@
 
 Belongs here: deciding what is unchanged, rendering and uploading one file after the other. Does not: reading rows (frames), the list
 of an edition's files (manifests), one export on request (exports), which creators, shards and processes (render), what a file looks
-like (reports/). Imports no Dagster: worker processes start with it. Over 200 lines: one worker, whose methods share its connections and the held place.
+like (reports/). Imports no Dagster: worker processes start with it.
+Over 200 lines: one worker, whose methods share its connections and the held place.
 """
 
 import hashlib

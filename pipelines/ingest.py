@@ -1,7 +1,8 @@
 """Source to `incoming`: what changed since the watermarks, all tables from one snapshot. The only step that touches the source.
 
 Belongs here: the source contract, what is read, from when on, in which order, and when the run stops. Does not: the statements that read (snapshot), what
-is bad (quarantine), what becomes of the rows (booking), value rules (expectations). Over 200 lines by the statement that says how far a replica follows.
+is bad (quarantine), what becomes of the rows (booking), value rules (expectations).
+Over 200 lines by the statement that says how far a replica follows.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -5,8 +5,9 @@ Belongs here: the parts of the package, sheets, cells. Does not: which values (c
 Written by hand, batch by batch, a column at a time: a library that writes cell by cell (XlsxWriter) takes five to seven times as long, and a
 million rows would not fit the time or the memory of a large export. Same rows, same bytes: every date of the package is fixed.
 
-Text is always a text cell, so that nothing is run as a formula. Instants are dates in UTC. Over 200 lines: one function per part of the package. Excel's own limits hold: a text is cut at
+Text is always a text cell, so that nothing is run as a formula. Instants are dates in UTC. Excel's own limits hold: a text is cut at
 32,767 characters, dates before March 1900 are text, and whole numbers keep 15 digits.
+Over 200 lines: one function per part of the package.
 """
 
 import io
