@@ -11,7 +11,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from pipelines import additions, deletions, ledger, models, quarantine, touching, warehouse
+from pipelines import additions, deletions, ledger, models, quarantine, question_booking, touching, warehouse
 from pipelines.catalog import Catalog, SourceTable
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -52,6 +52,7 @@ def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Say) 
         gone = deletions.apply(connection, catalog, run.as_of, is_tracked=is_tracked, say=say)
         booked = _book_tables(connection, tables, run, snapshot[0], gone, is_tracked=is_tracked)
         _analyze_grown(connection, booked)
+        question_booking.note(connection)
         if is_tracked and since is not None:
             count = touching.touch(connection, tables, pieces, since, run.as_of)
             say(f"touched {count:,} keys")

@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from pipelines import assets, audit, cadence, catalog, delivery_assets, nightly, report_assets, runs, sensors, transform
+from pipelines import assets, audit, cadence, catalog, delivery_assets, nightly, question_assets, report_assets, runs, sensors, transform
 from pipelines.settings import Settings, load_settings
 
 
@@ -18,6 +18,7 @@ def build(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *assets.build_steps(settings, found),
+            question_assets.build_grouping(settings, found),
             dbt,
             report_assets.build_reports(settings, found, partitions),
             nightly.build_saving(settings, found),

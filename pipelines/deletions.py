@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from pipelines import erasure, keeping, row_rules, touching, warehouse
+from pipelines import erasure, keeping, question_booking, row_rules, touching, warehouse
 from pipelines.catalog import Catalog, SourceTable
 from pipelines.erasure import STUDENTS
 from pipelines.keeping import KeptTable
@@ -24,6 +24,12 @@ select t.student_id from raw.tombstones as t
 inner join incoming.gone as g on g.table_name = 'students' and g.row_key = t.student_id::text
 where (t.gone_as_of at time zone 'UTC')::date < ({as_of}::timestamptz at time zone 'UTC')::date
 """)
+
+_WORDINGS = """
+create temp table leaving_wordings on commit drop as
+select distinct md5(m.content) as wording_id from raw.chat_sessions as s inner join raw.chat_messages as m on m.session_id = s.id
+where s.student_id in (select id from pg_temp.erased) and m.role = 'user'
+"""
 
 
 def drop_erased(connection: psycopg.Connection, tables: Mapping[str, SourceTable], as_of: datetime) -> None:
@@ -110,10 +116,12 @@ def erase(connection: psycopg.Connection, catalog: Catalog, students: sql.Compos
             warehouse.trusted_sql(erasure.DIGEST.format("id")), as_of
         )
     )
+    connection.execute(_WORDINGS)
     ids = sql.SQL("select id from pg_temp.erased")
     for table in reversed(list(catalog.sources.values())):  # what names a row goes before the row
         if erasure.is_personal(table, catalog.sources):
             _take_out(connection, table, erasure.belongs(table, catalog.sources, ids, ["raw"]), is_tracked=is_tracked)
+    question_booking.prune(connection, catalog, "pg_temp.leaving_wordings")
     tables = tables_of_students(connection, catalog)
     _touch(connection, catalog, tables, "id")
     erasure.rekey(connection, tables)

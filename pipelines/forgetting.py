@@ -175,7 +175,9 @@ def _note_questions(connection: psycopg.Connection, student_id: UUID) -> None:
     connection.execute("create temp table asked (creator_id uuid, question_id text) on commit drop")
     if _is_there(connection, "intermediate", "int_messages_answered"):
         connection.execute(
-            "insert into pg_temp.asked select distinct creator_id, question_id from intermediate.int_messages_answered where student_id = %s and is_question",
+            """insert into pg_temp.asked select distinct m.creator_id, coalesce(g.group_id, m.question_id) from intermediate.int_messages_answered m
+               left join raw.question_groups g on g.creator_id = m.creator_id and g.question_id = m.question_id
+               where m.student_id = %s and m.is_question""",
             (student_id,),
         )
     connection.execute("grant select on pg_temp.asked to publisher")

@@ -60,6 +60,8 @@ SMALL = (
     ERASURES,
     KeptTable("raw", "creator_zones", ("creator_id", "valid_from")),
     KeptTable("raw", "tombstones", ("student_id",)),
+    KeptTable("raw", "question_groups", ("creator_id", "question_id")),
+    KeptTable("raw", "question_group_changes", ("creator_id", "question_id", "changed_as_of")),
 )
 """Tables that are saved whole each night. The first one says which ledger it is."""
 _GAINS = KeptTable("raw", "watch_gains", ("student_id", "video_id", "booked_no"), "observed_at")

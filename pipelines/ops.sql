@@ -170,6 +170,27 @@ comment on table raw.creator_zones is 'The time zone of each creator over time. 
 create table if not exists raw.tombstones (student_id uuid primary key, gone_as_of timestamptz not null);
 comment on table raw.tombstones is 'Students whom the source has no longer, since the night that missed them first. They show in no table of current states; a later night that misses them again erases them, and a student who is back loses the row.';
 
+-- What students ask, grouped by meaning. See pipelines/question_groups.py.
+create table if not exists raw.question_wordings (
+    wording_id text primary key, question_id text not null, masked text not null, is_question boolean not null);
+comment on table raw.question_wordings is 'One row per wording of a student''s message (md5 of it): its text with personal data masked, which question it is (md5 of the normalised wording) and whether it asks anything. Made anew from raw.chat_messages where it is lost; gone with the last message that has the wording.';
+create index if not exists question_wordings_question on raw.question_wordings (question_id);
+create table if not exists raw.question_vectors (question_id text primary key, version text not null, vector bytea not null);
+comment on table raw.question_vectors is 'What the models make of each question: half-precision floats, little-endian. Another version of the models makes them anew by night.';
+create table if not exists raw.question_groups (
+    creator_id uuid not null, question_id text not null, group_id text not null, version text not null, since_as_of timestamptz not null,
+    primary key (creator_id, question_id));
+comment on table raw.question_groups is 'Primary data: the group of each question that a creator''s students asked, the models that put it there, and since which run.';
+create index if not exists question_groups_group on raw.question_groups (creator_id, group_id);
+create table if not exists raw.question_group_changes (
+    creator_id uuid not null, question_id text not null, changed_as_of timestamptz not null, from_group_id text not null, to_group_id text not null,
+    kind text not null check (kind in ('merge', 'split', 'move')), primary key (creator_id, question_id, changed_as_of));
+comment on table raw.question_group_changes is 'Questions that a night put into another group: the old group is no more (merge), the new one was not there before (split), or both stay (move).';
+create table if not exists ops.new_questions (message_id uuid primary key);
+comment on table ops.new_questions is 'Messages of students that were booked in words which no run has read yet for their creator.';
+create table if not exists ops.question_clusterings (creator_id uuid primary key, digest text not null);
+comment on table ops.question_clusterings is 'Of which questions, by which models, each creator''s groups were found last: the same ones are not grouped again.';
+
 create or replace view ops.zones as
 select
     creator_id, timezone, valid_from,

@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     max_replication_lag_minutes: int = Field(
         60, ge=1, description="Minutes that a source which is a replica may lag behind before reports and links wait."
     )
+    question_grouping: Literal["careful", "meaning", "letters", "wording"] | None = Field(
+        None,
+        description="How questions are grouped: meaning (a sentence model), careful (two, slower), letters or wording; unset: meaning where installed, else letters.",
+    )
     exports_per_hour: int = Field(20, ge=1, description="Exports that a creator may ask for within an hour.")
     smtp_host: str | None = Field(None, description="Mail server for the creators' mornings; unset: nothing is mailed.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")

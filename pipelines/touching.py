@@ -10,6 +10,7 @@ key of the model. Models of meta.cadence: daily have edges from rows and time on
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -20,6 +21,7 @@ from pipelines.models import BY_TIME, Model
 from pipelines.warehouse import trusted_sql
 
 LEDGER = "watch_gains"
+GROUPS = "question_groups"
 
 _WORTH_ANALYZING = 1000
 """So many new keys make the planner's picture of ops.touched stale."""
@@ -141,6 +143,17 @@ def follow_model(connection: psycopg.Connection, name: str, followers: Iterable[
     count = sum(_follow(connection, follower, follower.touched_by[name], sql.Identifier("pg_temp", "changed")) for follower in followers)
     if count > _WORTH_ANALYZING:
         connection.execute("analyze ops.touched")
+
+
+def touch_groups(connection: psycopg.Connection, models: Iterable[Model], sides: Iterable[tuple[UUID, str]]) -> None:
+    """Follow the edges of `models` that start at question_groups from the groups (creator_id, group_id) that questions came to or left."""
+    name = changed(GROUPS)
+    connection.execute(sql.SQL("create temp table if not exists {} (creator_id uuid, group_id text) on commit drop").format(name))
+    connection.execute(sql.SQL("truncate {}").format(name))
+    connection.cursor().executemany(sql.SQL("insert into {} values (%s, %s)").format(name), list(sides))
+    for model in models:
+        if GROUPS in model.touched_by:
+            _follow(connection, model, model.touched_by[GROUPS], name)
 
 
 def forget(connection: psycopg.Connection, names: Iterable[str]) -> None:

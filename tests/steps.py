@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 
-from pipelines import audit, booking, building, ingest, publish, warehouse
+from pipelines import audit, booking, building, ingest, publish, question_groups, warehouse
 from pipelines.catalog import Catalog
 from pipelines.publish import TablePublished
 from pipelines.runs import NIGHTLY_JOB
@@ -26,11 +26,12 @@ def run(
     is_nightly: bool = False,
     is_tested: bool = True,
     accepts_deletions: bool = False,
+    is_grouped: bool = False,
     after: Callable[[str], None] = silent,
 ) -> list[TablePublished]:
     """Read, book, build, test and publish for `as_of`, as one run that holds the lock; fails when a model or a test does.
 
-    Without `is_tested` no test is asked. `after` is told the name of each step that is done.
+    Without `is_tested` no test is asked; with `is_grouped` questions are masked and grouped by meaning. `after` is told the name of each step that is done.
     """
     guard = warehouse.RunGuard(settings)
     try:
@@ -41,6 +42,9 @@ def run(
         after("read")
         booking.book(settings, catalog, entered, say=silent)
         after("book")
+        if is_grouped:
+            question_groups.group_new(settings, catalog, entered, is_nightly=is_nightly, say=silent)
+            after("group")
         built = building.build(settings, catalog, entered, is_nightly=is_nightly, say=silent)
         after("build")
         tested = building.test(settings, catalog, entered, is_nightly=is_nightly) if is_tested else []

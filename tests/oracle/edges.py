@@ -268,6 +268,7 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
 
 UNREACHED: frozenset[Edge] = frozenset(
     {
+        ("int_questions", "question_groups"),
         ("int_payments", "students"),
         ("revenue_overview", "creators"),
         ("int_student_work", "students"),

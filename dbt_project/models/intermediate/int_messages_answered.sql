@@ -40,11 +40,15 @@ answered as (
     )
 ),
 
+-- Without a row in the wordings (no step has read it) a text is shown as it is, and is a question.
 worded as (
     select
-        *,
-        case when role = 'user' and length(content) > 10 then content end as wording
+        answered.*,
+        wordings.question_id as known_id,
+        case when answered.role = 'user' and length(answered.content) > 10 and coalesce(wordings.is_question, true) then answered.content end as text_asked,
+        wordings.masked
     from answered
+    left join {{ ref('stg_question_wordings') }} as wordings on md5(answered.content) = wordings.wording_id
 )
 
 select
@@ -57,14 +61,18 @@ select
     (worded.sent_at at time zone zones.timezone)::date as sent_on,
     worded.role = 'assistant' and worded.turn_no > 0 as is_answer,
     case when worded.role = 'assistant' then worded.feedback end as feedback,
-    worded.wording is not null as is_question,
-    md5(coalesce(nullif({{ normalised_wording('worded.wording') }}, ''), worded.wording)) as question_id,
-    worded.wording,
+    worded.text_asked is not null as is_question,
+    case
+        when worded.text_asked is null then null
+        when worded.known_id is not null then worded.known_id
+        else md5(coalesce(nullif({{ normalised_wording('worded.text_asked') }}, ''), worded.text_asked))
+    end as question_id,
+    case when worded.text_asked is not null then coalesce(worded.masked, worded.text_asked) end as wording,
     case when worded.role = 'user' then worded.answer_count else 0 end::integer as answer_count,
     case when worded.role = 'user' then worded.positive_count else 0 end::integer as positive_count,
     case when worded.role = 'user' then worded.negative_count else 0 end::integer as negative_count,
-    case when worded.wording is not null then (worded.first_place ->> 'video_id')::uuid end as video_id,
-    case when worded.wording is not null then (worded.first_place ->> 'second')::integer end as video_second
+    case when worded.text_asked is not null then (worded.first_place ->> 'video_id')::uuid end as video_id,
+    case when worded.text_asked is not null then (worded.first_place ->> 'second')::integer end as video_second
 from worded
 inner join {{ ref('stg_creator_zones') }} as zones
     on worded.creator_id = zones.creator_id and worded.sent_at >= zones.valid_from and worded.sent_at < zones.valid_until

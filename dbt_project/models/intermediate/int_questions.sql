@@ -1,13 +1,42 @@
-with questions as (
+-- Questions of one group are one; a question without a group (no step has placed it) is one of its own.
+with members as (
     select
         messages.*,
-        creators.today_on
+        grouped.group_id
+    from {{ ref('stg_question_groups') }} as grouped
+    inner join {{ ref('int_messages_answered') }} as messages
+        on grouped.creator_id = messages.creator_id and grouped.question_id = messages.question_id
+    where {{ touched('grouped.creator_id', 'grouped.group_id') }}
+    union all
+    select
+        messages.*,
+        messages.question_id as group_id
     from {{ ref('int_messages_answered') }} as messages
-    inner join {{ ref('int_creators') }} as creators on messages.creator_id = creators.creator_id
     where
-        messages.is_question
-        and messages.sent_on > creators.today_on - 90
-        and {{ touched('messages.creator_id', 'messages.question_id') }}
+        {{ touched('messages.creator_id', 'messages.question_id') }}
+        and not exists (
+            select 1
+            from {{ ref('stg_question_groups') }} as grouped
+            where grouped.creator_id = messages.creator_id and grouped.question_id = messages.question_id
+        )
+),
+
+questions as (
+    select
+        members.creator_id,
+        members.group_id as question_id,
+        members.student_id,
+        members.sent_at,
+        members.sent_on,
+        members.wording,
+        members.positive_count,
+        members.negative_count,
+        members.video_id,
+        members.video_second,
+        creators.today_on
+    from members
+    inner join {{ ref('int_creators') }} as creators on members.creator_id = creators.creator_id
+    where members.is_question and members.sent_on > creators.today_on - 90
 ),
 
 wordings as (

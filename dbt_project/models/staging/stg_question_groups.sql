@@ -1,0 +1,5 @@
+select
+    creator_id,
+    question_id,
+    group_id
+from {{ source('grouping', 'question_groups') }}

@@ -1,0 +1,181 @@
+"""What students ask, grouped by meaning: which wordings are new, masked texts, vectors, and the group of each question of a creator.
+
+Belongs here: what a run reads and writes of it, between booking and dbt. Does not: masking, models, groups and their names (the package questions), which
+messages are new (question_booking), what a question's row shows (dbt).
+
+Killed anywhere, the next run goes on: a message leaves `ops.new_questions` in the transaction that gives it a group. A run without new wordings imports no
+model and no numpy.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import psycopg
+
+from pipelines import question_booking, question_vectors, touching, warehouse
+from pipelines.catalog import Catalog
+from pipelines.settings import Settings
+from questions.masking import masked
+from questions.naming import fresh_name, moves, named
+from questions.wording import is_question, normalised
+
+if TYPE_CHECKING:
+    from questions.grouping import Recipe
+
+Say = Callable[[str], None]
+
+_FRESH = """
+select n.message_id, s.creator_id, m.content from ops.new_questions as n
+inner join raw.chat_messages as m on m.id = n.message_id
+inner join raw.chat_sessions as s on s.id = m.session_id
+"""
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """What one run did: wordings it read, questions it gave a group, questions that a night put into another one."""
+
+    wording_count: int = 0
+    placed_count: int = 0
+    moved_count: int = 0
+
+
+def group_new(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly: bool, say: Say) -> Grouped:
+    """Read new wordings and give their questions a group; by night also drop what nobody asks any more and group changed creators anew."""
+    with warehouse.connect(settings) as connection:
+        fresh = connection.execute(_FRESH).fetchall()
+    wording_count = _read_wordings(settings, run, {content for _, _, content in fresh}) if fresh else 0
+    placed = _place_all(settings, catalog, run, fresh, say) if fresh else 0
+    moved = 0
+    if is_nightly:
+        with warehouse.owned_transaction(settings, run) as connection:
+            question_booking.prune(connection, catalog)
+        moved = _regroup(settings, catalog, run, say)
+    if fresh or moved:
+        say(f"{wording_count:,} wordings read, {placed:,} questions placed, {moved:,} moved")
+    return Grouped(wording_count, placed, moved)
+
+
+def _question_id(content: str) -> str:
+    """As the macro of the models says it."""
+    return hashlib.md5((normalised(content) or content).encode(), usedforsecurity=False).hexdigest()
+
+
+def _read_wordings(settings: Settings, run: warehouse.Run, contents: Iterable[str]) -> int:
+    rows = [
+        (hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(), _question_id(text), masked(text), is_question(text))
+        for text in sorted(contents)
+    ]
+    with warehouse.owned_transaction(settings, run) as connection:
+        connection.cursor().executemany("insert into raw.question_wordings values (%s, %s, %s, %s) on conflict do nothing", rows)
+    return len(rows)
+
+
+def _place_all(settings: Settings, catalog: Catalog, run: warehouse.Run, fresh: list[tuple], say: Say) -> int:
+    asked: dict[UUID, set[str]] = defaultdict(set)
+    for _, creator, content in fresh:
+        if is_question(content):
+            asked[creator].add(_question_id(content))
+    recipe = question_vectors.recipe(settings, say)
+    question_vectors.make(settings, run, recipe, set().union(*asked.values()), say)
+    count = 0
+    with warehouse.owned_transaction(settings, run) as connection:
+        for creator, ids in sorted(asked.items()):
+            before = _groups_of(connection, creator)
+            new = sorted(ids - before.keys())
+            if new:
+                _write(connection, catalog, run, creator, _placed(connection, recipe, before, new), {}, question_vectors.version(recipe))
+                count += len(new)
+        connection.execute("delete from ops.new_questions where message_id = any(%s)", ([row[0] for row in fresh],))
+        connection.execute("delete from ops.new_questions n where not exists (select from raw.chat_messages m where m.id = n.message_id)")
+    return count
+
+
+def _groups_of(connection: psycopg.Connection, creator: UUID) -> dict[str, str]:
+    return dict(connection.execute("select question_id, group_id from raw.question_groups where creator_id = %s", (creator,)).fetchall())
+
+
+def _placed(connection: psycopg.Connection, recipe: "Recipe | None", before: Mapping[str, str], new: list[str]) -> dict[str, str]:
+    """The groups of new questions: an old group that is close enough, else one with other new questions, else one of its own."""
+    taken = set(before.values())
+    if recipe is None:
+        return {question: before.get(question) or fresh_name([question], taken) for question in new}
+    from questions.grouping import centred, placed
+
+    ids, rows = question_vectors.load(connection, recipe, [*before, *new])
+    places = placed(centred(recipe, rows), [before.get(question) for question in ids], recipe.threshold)
+    found: dict[Any, list[str]] = defaultdict(list)
+    for question, place in zip([question for question in ids if question not in before], places, strict=True):
+        found[place].append(question)
+    after = {}
+    for place, questions in sorted(found.items(), key=lambda item: item[1]):
+        name = place if isinstance(place, str) else fresh_name(questions, taken)
+        taken.add(name)
+        after |= dict.fromkeys(questions, name)
+    return after
+
+
+def _regroup(settings: Settings, catalog: Catalog, run: warehouse.Run, say: Say) -> int:
+    """Group anew each creator whose questions, or whose models, are not those of the last time; each in a transaction of its own."""
+    with warehouse.connect(settings) as connection:
+        creators = connection.execute(
+            """select g.creator_id, md5(string_agg(g.question_id, ',' order by g.question_id)), c.digest
+               from raw.question_groups g left join ops.question_clusterings c on c.creator_id = g.creator_id group by g.creator_id, c.digest order by 1"""
+        ).fetchall()
+    recipe, moved = question_vectors.recipe(settings, say), 0
+    for number, (creator, digest, last) in enumerate(creators, start=1):
+        digest = f"{digest} {question_vectors.version(recipe)}"
+        if digest == last:
+            continue
+        with warehouse.connect(settings) as connection:
+            before = _groups_of(connection, creator)
+        question_vectors.make(settings, run, recipe, before, say)
+        with warehouse.owned_transaction(settings, run) as connection:
+            after = named(question_vectors.clusters(connection, recipe, before), before, _asks(connection, creator))
+            moved += _write(connection, catalog, run, creator, after, before, question_vectors.version(recipe))
+            connection.execute(
+                "insert into ops.question_clusterings values (%s, %s) on conflict (creator_id) do update set digest = excluded.digest",
+                (creator, digest),
+            )
+        if number % 100 == 0:
+            say(f"questions of {number:,} of {len(creators):,} creators grouped")
+    return moved
+
+
+def _asks(connection: psycopg.Connection, creator: UUID) -> dict[str, int]:
+    query = """select w.question_id, count(*) from raw.chat_sessions s inner join raw.chat_messages m on m.session_id = s.id and m.role = 'user'
+               inner join raw.question_wordings w on w.wording_id = md5(m.content) where s.creator_id = %s group by 1"""
+    return dict(connection.execute(query, (creator,)).fetchall())
+
+
+def _write(
+    connection: psycopg.Connection,
+    catalog: Catalog,
+    run: warehouse.Run,
+    creator: UUID,
+    after: Mapping[str, str],
+    before: Mapping[str, str],
+    version: str,
+) -> int:
+    """Write what differs from `before`, record what moved and touch the groups on both sides; the number of questions that moved."""
+    moved = moves(before, after)
+    rows = [(creator, question, name, version, run.as_of) for question, name in sorted(after.items()) if before.get(question) != name]
+    cursor = connection.cursor()
+    cursor.executemany(
+        """insert into raw.question_groups values (%s, %s, %s, %s, %s) on conflict (creator_id, question_id)
+           do update set group_id = excluded.group_id, version = excluded.version, since_as_of = excluded.since_as_of""",
+        rows,
+    )
+    cursor.executemany(
+        """insert into raw.question_group_changes values (%s, %s, %s, %s, %s, %s) on conflict (creator_id, question_id, changed_as_of)
+           do update set to_group_id = excluded.to_group_id, kind = excluded.kind""",
+        [(creator, move.question_id, run.as_of, move.from_group_id, move.to_group_id, move.kind) for move in moved],
+    )
+    # A question without a row is shown as a group of its own until now.
+    sides = {(creator, side) for _, question, name, _, _ in rows for side in (name, before.get(question, question))}
+    touching.touch_groups(connection, catalog.models.values(), sides)
+    return len(moved)

@@ -1,0 +1,103 @@
+"""Vectors of questions as they are kept: made once per question and version of the models, in pieces, and read back for one creator.
+
+Belongs here: which recipe the settings mean, `raw.question_vectors`. Does not: the models (questions.models), which group a question has (question_groups).
+
+A vector is made of the masked text: what is personal in it says nothing about what is asked.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from pipelines import warehouse
+from pipelines.problem import UsageProblem
+from pipelines.settings import Settings
+from questions.wording import normalised
+
+if TYPE_CHECKING:
+    from questions.grouping import Recipe
+
+Say = Callable[[str], None]
+
+_AT_ONCE = 2048
+"""Vectors made between two commits: a run that is killed has those it made."""
+_KIND = "<f2"
+WORDING = "wording"
+"""The recipe without models: each normalised wording is a question of its own."""
+
+
+def recipe(settings: Settings, say: Say) -> "Recipe | None":
+    """The recipe of the settings, None for the wording alone; a `UsageProblem` when its models are not installed. Says which it is."""
+    wanted = settings.question_grouping
+    if wanted == WORDING:
+        return None
+    from questions.grouping import MEANING
+    from questions.texts import recipe_for
+
+    try:
+        found = recipe_for(0, wanted or ("meaning" if MEANING.is_installed else "letters"))
+    except ValueError as error:
+        raise UsageProblem(f"QUESTION_GROUPING: {error}, or choose letters.") from None
+    hint = "; `pip install creator-reports[meaning]` brings a sentence model" if found.name == "letters" and wanted is None else ""
+    say(f"questions are grouped by the recipe {found.name} ({found.version}){hint}")
+    return found
+
+
+@cache
+def version(recipe: "Recipe | None") -> str:
+    """What is kept with a group: the recipe and the versions of its models."""
+    return f"{recipe.name}: {recipe.version}" if recipe else WORDING
+
+
+def make(settings: Settings, run: warehouse.Run, recipe: "Recipe | None", ids: Iterable[str], say: Say) -> None:
+    """Make the vectors of these questions that are missing or of another version."""
+    if recipe is None:
+        return
+    with warehouse.connect(settings) as connection:
+        rows = connection.execute(
+            """select w.question_id, min(w.masked collate "C") from raw.question_wordings w
+               where w.question_id = any(%s) and not exists (
+                   select from raw.question_vectors v where v.question_id = w.question_id and v.version = %s)
+               group by 1 order by 1""",
+            (list(ids), version(recipe)),
+        ).fetchall()
+    for begin in range(0, len(rows), _AT_ONCE):
+        part = rows[begin : begin + _AT_ONCE]
+        vectors = recipe.encode([normalised(text) for _, text in part]).astype(_KIND)
+        with warehouse.owned_transaction(settings, run) as connection:
+            connection.cursor().executemany(
+                """insert into raw.question_vectors values (%s, %s, %s)
+                   on conflict (question_id) do update set version = excluded.version, vector = excluded.vector""",
+                [(question, version(recipe), row.tobytes()) for (question, _), row in zip(part, vectors, strict=True)],
+            )
+        if len(rows) > _AT_ONCE:
+            say(f"{min(begin + _AT_ONCE, len(rows)):,} of {len(rows):,} questions read")
+
+
+def load(connection: psycopg.Connection, recipe: "Recipe", ids: Iterable[str]) -> tuple[list[str], Any]:
+    """Those of the questions that have a vector of this recipe, in order of their ids, and the vectors."""
+    import numpy as np
+
+    rows = connection.execute(
+        'select question_id, vector from raw.question_vectors where question_id = any(%s) and version = %s order by question_id collate "C"',
+        (list(ids), version(recipe)),
+        binary=True,
+    ).fetchall()
+    vectors = np.frombuffer(b"".join(vector for _, vector in rows), _KIND).astype(np.float32).reshape(len(rows), -1)
+    return [question for question, _ in rows], vectors
+
+
+def clusters(connection: psycopg.Connection, recipe: "Recipe | None", ids: Iterable[str]) -> list[list[str]]:
+    """The questions in groups, named by nothing yet."""
+    ids = sorted(ids)
+    if recipe is None:
+        return [[question] for question in ids]
+    from questions.grouping import centred, group
+
+    there, rows = load(connection, recipe, ids)
+    found: dict[int, list[str]] = {}
+    for question, place in zip(there, group(centred(recipe, rows), recipe.threshold), strict=True):
+        found.setdefault(place, []).append(question)
+    return [*found.values(), *([question] for question in sorted(set(ids).difference(there)))]
