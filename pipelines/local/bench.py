@@ -132,7 +132,12 @@ def _costliest(hours: list[dict[str, Any]]) -> list[Line]:
     """Parts of the median hour with changes, and its costliest models; models are computed some at a time, so theirs add up to more."""
     hour = sorted(hours, key=lambda hour: hour["models"] + hour["tests"] + hour["publish"])[len(hours) // 2]
     costs = ", ".join(f"{model} {seconds:.1f}" for model, seconds in hour["by_model"].items())
-    said = {"models": f"  of that models (seconds of each: {costs})", "tests": "  gate tests", "publish": "  publish"}
+    said = {
+        "models": f"  of that models (seconds of each: {costs})",
+        "tests": "  gate tests",
+        "publish": "  publish",
+        "group": "  before it, new questions grouped",
+    }
     return [Line(what, f"{hour[part]:.2f} s", "", None) for part, what in said.items()]
 
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import psycopg
 
-from pipelines import audit, booking, building, ingest, publish, warehouse
+from pipelines import audit, booking, building, ingest, publish, question_groups, warehouse
 from pipelines.catalog import Catalog, code_version
 from pipelines.settings import Settings
 
@@ -28,6 +28,7 @@ class Hour:
 
     read: float
     book: float
+    group: float
     models: float
     tests: float
     publish: float
@@ -35,7 +36,7 @@ class Hour:
 
     @property
     def sql_seconds(self) -> float:
-        """Models, gate tests and publish."""
+        """Models, gate tests and publish; grouping questions is Python and models, and a part of its own."""
         return round(self.models + self.tests + self.publish, 3)
 
 
@@ -58,6 +59,7 @@ def hour(settings: Settings, catalog: Catalog, as_of: datetime) -> Hour:
         took, steps = {}, {
             "read": lambda: ingest.read_source(settings, catalog.sources.values(), run, is_nightly=False, say=_silent),
             "book": lambda: booking.book(settings, catalog, run, say=_silent),
+            "group": lambda: question_groups.group_new(settings, catalog, run, is_nightly=False, say=_silent),
             "models": lambda: building.build(settings, catalog, run, say=_silent),
             "tests": lambda: building.test(settings, catalog, run, is_nightly=False),
             "publish": lambda: _publish(settings, catalog, run),
