@@ -195,7 +195,7 @@ def _empty_texts(connection: psycopg.Connection, catalog: Catalog) -> None:
             sets = sql.SQL(", ").join(sql.SQL("{} = null").format(sql.Identifier(text)) for text in texts)
             connection.execute(sql.SQL("update {} set {} where student_id = {}").format(name, sets, row[0]))
     if _is_there(connection, "intermediate", "int_questions"):
-        connection.execute(f"update intermediate.int_questions set question = '' where {_ASKED}".encode())
+        connection.execute(f"update intermediate.int_questions set question = '', example_wordings = null where {_ASKED}".encode())
     if _is_there(connection, "marts", "top_questions"):
         connection.execute(f"delete from marts.top_questions where {_ASKED}".encode())
 

@@ -4,6 +4,7 @@ Belongs here: documents. Does not: rows (report_rows.py), checks.
 `.venv/bin/python -m tests.report_documents FOLDER` writes the first three as pages there, to be looked at.
 """
 
+import json
 import random
 import sys
 from collections.abc import Mapping, Sequence
@@ -88,7 +89,7 @@ def hostile() -> Document:
             "attention_reason": HOSTILE[(number + 3) % len(HOSTILE)],
         }
     for number, question in enumerate(asked):
-        question |= {"question": HOSTILE[number + 1], "ask_count": 20 - number}
+        question |= {"question": HOSTILE[number + 1], "ask_count": 20 - number, "example_wordings": json.dumps(HOSTILE[number : number + 3])}
     failed, wrong = quizzes(creator, dice, 40)
     for number, line in enumerate([*failed, *wrong]):
         line |= {"title" if line in failed else "question": HOSTILE[number + 1]}

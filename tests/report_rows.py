@@ -47,7 +47,7 @@ COLUMNS = {
     " lifecycle_stage rules_version videos_watched_count avg_completion_rate watch_seconds quiz_attempt_count quiz_passed_count message_count"
     " xp_points level streak_days has_slipped has_failed_twice is_stalled has_payment_failed",
     "top_questions": "creator_id question_id question ask_count student_count ask_7d_count ask_30d_count satisfaction_rate first_asked_at"
-    " last_asked_at trend related_video_title related_video_second",
+    " last_asked_at trend related_video_title related_video_second example_wordings",
 }
 MEANINGS = {
     "active_7d_count": "Students with any activity on the last 7 days: watching, a quiz, a message or a project.",
@@ -121,6 +121,12 @@ QUESTIONS = [
     "Which lens should I buy first?", "How do I export for print without the colours changing?", "Can I redo the quiz of module 3?",
     "Do I need a release form for people in the street?", "What is the difference between RAW and JPEG in practice?",
     "Where can I download the preset files?", "Why are my night pictures so noisy?",
+]  # fmt: skip
+
+ALSO_ASKED = [
+    ["first lens to buy??", "what lens would you get if you could only have one", "best lens for a beginner"],
+    ["Colours are wrong when I print", "prints come out darker than on my screen, which profile do I export with"],
+    ["can i repeat quiz 3"],
 ]  # fmt: skip
 
 
@@ -276,6 +282,7 @@ def questions(creator: str, count: int) -> list[dict[str, Any]]:
             "satisfaction_rate": None if number == 3 else round(0.9 - number * 0.08, 4), "first_asked_at": AS_OF - timedelta(days=70),
             "last_asked_at": AS_OF - timedelta(days=number * 2, hours=3), "trend": ("emerging", "steady", "fading")[number % 3],
             "related_video_title": TITLES[number + 2] if number % 2 == 0 else None, "related_video_second": 95 + number if number % 4 == 0 else None,
+            "example_wordings": json.dumps(ALSO_ASKED[number % 4], ensure_ascii=False) if number % 4 < len(ALSO_ASKED) else None,
         }
         for number, text in enumerate(QUESTIONS[:count])
     ]  # fmt: skip

@@ -129,7 +129,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "top_questions": {
         "creator_id": ONE, "question_id": "0" * 32, "question": "How do I start?", "ask_count": 2, "student_count": 1, "ask_7d_count": 0, "ask_30d_count": 1,
         "satisfaction_rate": None, "first_asked_at": THEN, "last_asked_at": THEN, "positive_count": 0, "rated_count": 0, "trend": "steady",
-        "is_content_gap": False, "question_group": "0" * 32,
+        "is_content_gap": False, "question_group": "0" * 32, "example_wordings": ["start, how?"],
     },
 }  # fmt: skip
 """One row per table that every rule accepts."""
@@ -387,6 +387,13 @@ BREAKING: dict[tuple[str, str], list[str]] = {
     ],
     ("top_questions", "ratings make the satisfaction"): ["rated_count = 1", "positive_count = 1", "rated_count = null"],
     ("top_questions", "questions of one group are one"): ["question_group = 'x'"],
+    ("top_questions", "examples are other wordings"): [
+        "example_wordings = '{}'",
+        "example_wordings = '{a,b}'",
+        "example_wordings = '{How do I start?}'",
+        "example_wordings = '{null}'",
+        "ask_count = 9, example_wordings = '{a,b,c,d}'",
+    ],
     ("top_questions", "a place is in a video that has a title"): [
         "related_video_title = 'A'",
         "related_video_second = 5",

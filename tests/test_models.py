@@ -318,6 +318,7 @@ def test_questions_of_one_wording_are_one(tables: psycopg.Connection[dict[str, A
             "last_asked_at": datetime(2026, 3, 10, 12, 1, tzinfo=UTC), "positive_count": 1, "rated_count": 2, "trend": "steady", "is_content_gap": False,
             "question_group": rows[0]["question_id"],
             "related_video_id": UNSEEN, "related_video_title": "Unseen", "related_video_second": 30,
+            "example_wordings": None,
         }
     ]  # fmt: skip
 

@@ -63,6 +63,9 @@ def test_wordings_that_mean_the_same_are_one_question_of_each_creator(source: Sm
     masked = "Mail the invoice to [e-mail] or call [phone]"
     assert _asked(source, ACME) == {shown: (3, 2), masked: (1, 1)} | dict.fromkeys(OTHERS, (1, 1))
     assert _asked(source, BETA) == {shown: (3, 1), OTHERS[0]: (1, 1)}
+    examples = sorted(set(RESET) - {shown}, key=lambda wording: (len(wording), wording))
+    rows = source.fetch("select creator_id, question, example_wordings from analytics.top_questions where example_wordings is not null order by 1")
+    assert rows == [(ACME, shown, examples), (BETA, shown, examples)]
     assert source.fetch("select count(distinct (creator_id, group_id)), count(*) from raw.question_groups") == [(6, 10)]
     assert source.fetch("select count(*) from intermediate.int_messages_answered t where t::text like '%ann.private%'") == [(0,)]
 

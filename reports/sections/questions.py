@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from json import loads
 from typing import Any
 
 import pyarrow.compute as pc
@@ -11,6 +12,7 @@ from reports.wording import clean, say_count, say_many, say_position, say_rate
 
 _SHOWN = 8
 _ASKED_OFTEN = 2
+_EXAMPLES = 2
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Question:
     """One line of the list."""
 
     text: str
+    also: list[str]
     asked: str
     students: str
     recent: str
@@ -55,6 +58,7 @@ def _question(reading: Reading, row: Mapping[str, Any]) -> Question:
     helped = f"{say_rate(row['satisfaction_rate'])} of rated answers helped" if row["satisfaction_rate"] is not None else None
     return Question(
         text=clean(row["question"], 280) or "(a question without words)",
+        also=[text for one in loads(row["example_wordings"] or "[]")[:_EXAMPLES] if (text := clean(one, 120))],
         asked=f"asked {say_count(row['ask_count'])} times",
         students=say_many(row["student_count"], "student"),
         recent=f"{say_count(row['ask_7d_count'])} in 7 days" if row["ask_7d_count"] else f"last on {last_on}",

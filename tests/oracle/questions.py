@@ -120,14 +120,23 @@ def _trend(week: int, usual: Fraction) -> str:
     return "fading" if usual and week <= usual / 2 else "steady"
 
 
+def _examples(order: list[str]) -> list[str] | None:
+    """At most 3 other wordings, in the order of asks; wordings that differ in what `question_id` passes over are one. Nothing groups questions here, so they all are."""
+    first = {question_id(wording): wording for wording in reversed(order)}
+    others = [wording for wording in order[1:] if first[question_id(wording)] == wording]
+    return others[:3] or None
+
+
 def _group(moment: Moment, group: list[Question]) -> dict[str, Any]:
     wordings = Counter(question.wording for question in group)
+    order = sorted(wordings, key=lambda wording: (-wordings[wording], len(wording), wording))
     answers = [answer for question in group for answer in question.answers]
     ratings = Counter(answer.feedback for answer in answers)
     students = {question.student_id for question in group}
     week, month, four_weeks = (sum(within(moment, question, days) for question in group) for days in (7, 30, 28))
     return {
-        "question": min(wordings, key=lambda wording: (-wordings[wording], len(wording), wording)),
+        "question": order[0],
+        "example_wordings": _examples(order),
         "ask_count": len(group),
         "student_count": len(students),
         "ask_7d_count": week,

@@ -25,6 +25,7 @@ questions as (
     select
         members.creator_id,
         members.group_id as question_id,
+        members.question_id as form_id,
         members.student_id,
         members.sent_at,
         members.sent_on,
@@ -39,6 +40,7 @@ questions as (
     where members.is_question and members.sent_on > creators.today_on - 90
 ),
 
+-- A form is what wordings have in common that differ in case and punctuation: the first of each form can be shown.
 wordings as (
     select
         creator_id,
@@ -47,9 +49,23 @@ wordings as (
         row_number() over (
             partition by creator_id, question_id
             order by count(*) desc, length(wording), wording collate "C"
-        ) as wording_rank
+        ) as wording_rank,
+        row_number() over (
+            partition by creator_id, question_id, min(form_id)
+            order by count(*) desc, length(wording), wording collate "C"
+        ) as form_rank
     from questions
     group by creator_id, question_id, wording
+),
+
+examples as (
+    select
+        creator_id,
+        question_id,
+        (array_agg(wording order by wording_rank))[1:3] as wordings
+    from wordings
+    where wording_rank > 1 and form_rank = 1
+    group by creator_id, question_id
 ),
 
 -- Only videos that the creator has are shown.
@@ -99,6 +115,7 @@ select
     asks.creator_id,
     asks.question_id,
     wordings.wording as question,
+    examples.wordings as example_wordings,
     asks.ask_count::integer as ask_count,
     asks.student_count::integer as student_count,
     asks.ask_7d_count::integer as ask_7d_count,
@@ -123,6 +140,10 @@ inner join wordings
         asks.creator_id = wordings.creator_id
         and asks.question_id = wordings.question_id
         and wordings.wording_rank = 1
+left join examples
+    on
+        asks.creator_id = examples.creator_id
+        and asks.question_id = examples.question_id
 left join related
     on
         asks.creator_id = related.creator_id

@@ -16,6 +16,7 @@ select
     question_id as question_group,
     related_video_id,
     related_video_title,
-    related_video_second
+    related_video_second,
+    example_wordings
 from {{ ref('int_questions') }}
 where {{ touched('creator_id', 'question_id') }}
