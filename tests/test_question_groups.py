@@ -10,6 +10,7 @@ import pytest
 from pipelines import comparison, forgetting, keeping, question_vectors, restoration
 from questions.naming import Move, fresh_name, moves, named
 from tests import steps
+from tests.oracle.edges import drop_edges
 from tests.small_source import CATALOG, MARCH, NOON, SmallSource
 
 ACME, BETA = UUID(int=1), UUID(int=2)
@@ -100,19 +101,30 @@ def test_a_new_wording_joins_its_group_whenever_a_run_is_killed(source: SmallSou
 
 
 def test_a_night_merges_what_was_apart_and_says_so(source: SmallSource) -> None:
+    """In two creators' tables; without its edge at question_groups `int_questions` would not follow, which the comparison sees."""
     _run(source, DAY, nightly=True)
     assert source.count("raw.question_group_changes") == 0, "what was placed by the hour stays"
-    known = source.fetch(f"select question_id, group_id from raw.question_groups where creator_id = '{ACME}' and group_id <> question_id")
-    question, group = known[0]
-    source.change(f"update raw.question_groups set group_id = question_id where creator_id = '{ACME}' and question_id = '{question}'")
+    known = source.fetch(
+        "select distinct on (creator_id) creator_id, question_id, group_id from raw.question_groups where group_id <> question_id order by 1, 2"
+    )
+    for creator, question, _ in known:
+        source.change(f"update raw.question_groups set group_id = question_id where creator_id = '{creator}' and question_id = '{question}'")
     source.change("delete from ops.question_clusterings")
-    source.change("update ops.models set version = 'stale' where model_name = 'int_questions'")
+    stale = "update ops.models set version = 'stale' where model_name = 'int_questions'"
+    source.change(stale)
     _run(source, DAY + HOUR)
-    assert _asked(source, ACME)[min(RESET, key=len)][0] in (1, 3)
-    _run(source, 2 * DAY, nightly=True)
+    apart = _asked(source, ACME)
+    assert apart[min(RESET, key=len)][0] in (1, 3)
+    lacking = drop_edges(CATALOG, {("int_questions", "question_groups"): ACME})
+    steps.run(source.settings, lacking, NOON + 2 * DAY, is_nightly=True, is_grouped=True, is_tested=False)
+    moved = source.fetch("select creator_id, question_id, from_group_id, to_group_id, kind from raw.question_group_changes order by 1")
+    assert moved == [(creator, question, question, group, "merge") for creator, question, group in known]
+    assert _asked(source, BETA)[min(RESET, key=len)] == (3, 1)
+    assert _asked(source, ACME) == apart
+    assert {difference.model for difference in comparison.compare(source.settings, CATALOG)} == {"int_questions", "top_questions"}
+    source.change(stale)
+    _run(source, 2 * DAY + HOUR)
     assert _asked(source, ACME)[min(RESET, key=len)] == (4, 2)
-    moved = source.fetch("select creator_id, question_id, from_group_id, to_group_id, kind from raw.question_group_changes")
-    assert moved == [(ACME, question, question, group, "merge")]
 
 
 def test_another_recipe_makes_vectors_and_groups_anew_by_night(source: SmallSource) -> None:

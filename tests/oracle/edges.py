@@ -285,7 +285,8 @@ UNREACHED: frozenset[Edge] = frozenset(
     }
 )
 """Edges that only rows take whose owner changes, or which are so old that a night finds them (who waits for a row is booked with it); and those after which
-the rows that are wrong show nowhere, since the student, conversation or creator whose rows they are is gone too: they keep steps equal to a full build."""
+the rows that are wrong show nowhere, since the student, conversation or creator whose rows they are is gone too: they keep steps equal to a full build.
+Nothing groups questions on these platforms: what follows a changed group is dropped in test_question_groups."""
 
 _OWNED = {
     "creator_id": "'{}'",
