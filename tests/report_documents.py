@@ -89,7 +89,11 @@ def hostile() -> Document:
             "attention_reason": HOSTILE[(number + 3) % len(HOSTILE)],
         }
     for number, question in enumerate(asked):
-        question |= {"question": HOSTILE[number + 1], "ask_count": 20 - number, "example_wordings": json.dumps(HOSTILE[number : number + 3])}
+        question |= {
+            "question": HOSTILE[number + 1],
+            "ask_count": 20 - number,
+            "example_wordings": json.dumps(HOSTILE[number : number + 3]),
+        }
     failed, wrong = quizzes(creator, dice, 40)
     for number, line in enumerate([*failed, *wrong]):
         line |= {"title" if line in failed else "question": HOSTILE[number + 1]}

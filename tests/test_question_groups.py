@@ -65,7 +65,9 @@ def test_wordings_that_mean_the_same_are_one_question_of_each_creator(source: Sm
     assert _asked(source, ACME) == {shown: (3, 2), masked: (1, 1)} | dict.fromkeys(OTHERS, (1, 1))
     assert _asked(source, BETA) == {shown: (3, 1), OTHERS[0]: (1, 1)}
     examples = sorted(set(RESET) - {shown}, key=lambda wording: (len(wording), wording))
-    rows = source.fetch("select creator_id, question, example_wordings from analytics.top_questions where example_wordings is not null order by 1")
+    rows = source.fetch(
+        "select creator_id, question, example_wordings from analytics.top_questions where example_wordings is not null order by 1"
+    )
     assert rows == [(ACME, shown, examples), (BETA, shown, examples)]
     assert source.fetch("select count(distinct (creator_id, group_id)), count(*) from raw.question_groups") == [(6, 10)]
     assert source.fetch("select count(*) from intermediate.int_messages_answered t where t::text like '%ann.private%'") == [(0,)]
@@ -108,7 +110,9 @@ def test_a_night_merges_what_was_apart_and_says_so(source: SmallSource) -> None:
         "select distinct on (creator_id) creator_id, question_id, group_id from raw.question_groups where group_id <> question_id order by 1, 2"
     )
     for creator, question, _ in known:
-        source.change(f"update raw.question_groups set group_id = question_id where creator_id = '{creator}' and question_id = '{question}'")
+        source.change(
+            f"update raw.question_groups set group_id = question_id where creator_id = '{creator}' and question_id = '{question}'"
+        )
     source.change("delete from ops.question_clusterings")
     stale = "update ops.models set version = 'stale' where model_name = 'int_questions'"
     source.change(stale)
