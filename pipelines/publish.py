@@ -186,6 +186,8 @@ def _merge(connection: psycopg.Connection, mart: Mart, *, is_whole: bool, max_lo
     merge = (
         "insert into {to} as a ({names}) select {from_names} from {of} m where {m_counts} and "
         + free.format("m")
+        # A creator's rows lie together then: whoever reads one creator reads few pages.
+        + (" order by m.creator_id" if is_whole else "")
         + " on conflict ({key}) do update set {sets} where ({old}) is distinct from ({new})"
     )
     written = connection.execute(sql.SQL(merge).format(**parts)).rowcount

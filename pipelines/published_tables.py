@@ -4,6 +4,7 @@ Belongs here: their DDL, each change in its own short transaction. Does not: the
 readers (migration).
 """
 
+import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -136,17 +137,39 @@ def _require_values(connection: psycopg.Connection, table: sql.Identifier, colum
 
 
 def _make_indexes(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) -> None:
-    """Indexes that the yml declares, under a name that says what they are; those of earlier versions, and those that others made, are left alone."""
-    for index in mart.indexes:
-        name = f"{mart.name}_by_{'_'.join(re.findall(r'[a-z0-9_]+', index))}"[:63]
-        if connection.execute("select to_regclass(format('analytics.%%I', %s::text))", (name,)).fetchone() == (None,):
-            connection.execute(sql.SQL("create index {} on {} ({})").format(sql.Identifier(name), table, warehouse.trusted_sql(index)))
+    """Indexes that the yml declares (`columns [include columns]`), under a name that says what they are. Those of earlier versions go; those that others
+    made, under other names, stay."""
+    made = f"{mart.name}_by_"
+    declared = {_index_name(made, index): index.partition(" include ") for index in mart.indexes}
+    there = {
+        row[0]
+        for row in connection.execute(
+            "select indexname from pg_indexes where schemaname = 'analytics' and tablename = %s and starts_with(indexname, %s)",
+            (mart.name, made),
+        )
+    }
+    for name in sorted(there - declared.keys()):
+        connection.execute(sql.SQL("drop index {}").format(sql.Identifier("analytics", name)))
+    for name, (columns, _, included) in declared.items():
+        if name not in there:
+            include = warehouse.trusted_sql(f" include ({included})" if included else "")
+            connection.execute(
+                sql.SQL("create index {} on {} ({}){}").format(sql.Identifier(name), table, warehouse.trusted_sql(columns), include)
+            )
+
+
+def _index_name(made: str, index: str) -> str:
+    """A name of the at most 63 characters that Postgres keeps; a longer one ends in a digest of what was cut off."""
+    name = made + "_".join(re.findall(r"[a-z0-9_]+", index))
+    return name if len(name) <= 63 else f"{name[:54]}_{hashlib.md5(index.encode(), usedforsecurity=False).hexdigest()[:8]}"
 
 
 def _create_table(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) -> None:
     columns = sql.SQL(", ").join(_defined(column, is_new_table=True) for column in mart.columns)
     key = sql.SQL(", ").join(map(sql.Identifier, mart.primary_key))
-    connection.execute(sql.SQL("create table {} ({}, primary key ({})) with (fillfactor = 80)").format(table, columns, key))
+    # Vacuumed after every hour that changed a good part of it: only then an index alone can answer.
+    room = sql.SQL("fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05")
+    connection.execute(sql.SQL("create table {} ({}, primary key ({})) with ({})").format(table, columns, key, room))
     if not any(index.startswith("creator_id") for index in (mart.primary_key[0], *mart.indexes)):
         connection.execute(sql.SQL("create index on {} (creator_id)").format(table))
     _open(connection, mart.name, CREATOR_ROWS, _READERS)

@@ -155,6 +155,18 @@ def test_whatever_is_searched_is_text(warm: Warm, creator: UUID, word: str) -> N
     assert _ask(warm, "select count(*) from analytics.published")[0]["count"] > 5
 
 
+def test_signs_in_a_search_stand_for_themselves(warm: Warm, creator: UUID) -> None:
+    student = _students(warm, creator)[0]["student_id"]
+    with warehouse.connect(warm.settings) as connection:
+        warehouse.set_role(connection, "publisher")
+        connection.execute("update analytics.student_engagement_tiers set name = %s where student_id = %s", ("Zoë_B 5%\\c", student))
+        warehouse.set_role(connection, "bi_reader")
+        for word, is_found in {"zoë_b": True, "5%\\C": True, "5%": True, "b 5": False, "zoëxb": False, "5xc": False, "5%%": False}.items():
+            found = connection.execute("select student_id from analytics.students_page(%s, search => %s)", (creator, word)).fetchall()
+            assert ((student,) in found) is is_found, word
+        connection.rollback()
+
+
 @pytest.mark.parametrize("asked", [{"sort_by": "name; select 1"}, {"band": 5}, {"last_active": "1 year"}, {"page": 0}])
 def test_what_makes_no_sense_is_refused_in_words(warm: Warm, creator: UUID, asked: dict[str, Any]) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue, match=f"{next(iter(asked))} is"):

@@ -164,16 +164,20 @@ def test_a_new_column_is_added_and_views_of_others_survive(prepared: Settings) -
 
 
 def test_indexes_for_readers_come_from_the_contract(prepared: Settings) -> None:
-    """A table that is there gets an index that its contract gained, and keeps those that others made."""
+    """A table that is there gets an index that its contract gained, loses one that it no longer names, and keeps those that others made."""
     _publish(prepared)
     with warehouse.connect(prepared) as connection:
         warehouse.set_role(connection, "analytics_owner")
         connection.execute("create index mine on analytics.things (share_rate)")
+    _publish(prepared, replace(MART, indexes=("share_rate, creator_id",)))
     for _ in range(2):
-        _publish(prepared, replace(MART, indexes=("creator_id, share_rate desc nulls last",)))
+        _publish(prepared, replace(MART, indexes=("creator_id, share_rate desc nulls last", "creator_id include share_rate")))
     rows = _fetch(prepared, "select indexname, indexdef from pg_indexes where tablename = 'things' and schemaname = 'analytics' order by 1")
-    assert [name for name, _ in rows] == ["mine", "things_by_creator_id_share_rate_desc_nulls_last", "things_creator_id_idx", "things_pkey"]
-    assert rows[1][1].endswith("(creator_id, share_rate DESC NULLS LAST)")
+    assert [name for name, _ in rows] == [
+        "mine", "things_by_creator_id_include_share_rate", "things_by_creator_id_share_rate_desc_nulls_last", "things_creator_id_idx", "things_pkey",
+    ]  # fmt: skip
+    assert rows[1][1].endswith("(creator_id) INCLUDE (share_rate)")
+    assert rows[2][1].endswith("(creator_id, share_rate DESC NULLS LAST)")
 
 
 def test_a_change_that_would_break_readers_stops_in_words(prepared: Settings) -> None:

@@ -17,13 +17,15 @@ import psycopg
 
 from pipelines import warehouse
 from pipelines.catalog import load_catalog
-from pipelines.local import bench_reads, bench_runs, demo, source, world
+from pipelines.local import bench_reads, bench_runs, demo, disk, source, world
 from pipelines.settings import Settings, export_environment, load_settings
 
 Say = Callable[[str], None]
 
 SIZES = {"S": (20, 5_000, 1 / 3), "M": (100, 100_000, 1 / 3), "L": (1_000, 1_000_000, 0.05)}
 """Creators, students (20 progress rows each), share of the largest creator."""
+GIGABYTES = {"S": 1, "M": 10, "L": 85}
+"""Room that a size takes on the disk: the platform, its mirror, and every model twice."""
 BOUNDS = {
     "M": {"hourly_to_baseline": 1 / 2, "idle_sql_seconds": 1.0},
     "L": {"hourly_to_baseline": 1 / 10},
@@ -151,6 +153,7 @@ def _seconds(what: str, seconds: float, bound: float | None) -> Line:
 
 def _platform(size: str, folder: Path, say: Say) -> tuple[Settings, datetime]:
     """A world of its own with the demo platform of `size`, nothing booked yet; and the platform's newest instant."""
+    disk.require_space(folder / size, gigabytes=GIGABYTES[size])
     place = world.up(folder / size, say=say)
     export_environment({name.upper(): value for name, value in place.environment().items()} | {"LOCAL_DIR": str(folder / size)})
     settings = load_settings()

@@ -25,7 +25,7 @@ create or replace function pg_temp.hostile_texts() returns text[] immutable para
     'Robert''); DROP TABLE students;--',
     '../../etc/passwd', '&lt;b&gt; &amp;amp; &#39;', ' leading and trailing ', '0', 'NULL', '007', '1e10',
     '2024-01-01', E'zero\u200Bwidth\uFEFF', '𝕌𝕟𝕚𝕔𝕠𝕕𝕖 ﬁ ligature',
-    '</style><style>*{display:none}</style>', 'javascript:alert(1)', repeat('very long ', 1000), ''];
+    '</style><style>*{display:none}</style>', 'javascript:alert(1)', (select left(string_agg('very long ' || md5(no::text) || ' ', '' order by no), 10000) from generate_series(1, 240) as no), ''];
 
 create temp table word_topics (topic int, category text[], tags text[], companies text[], courses text[], lessons text[]) on commit drop;
 insert into word_topics values

@@ -3,6 +3,7 @@
 Belongs here: which events are drawn, and how often. Does not: what an event does (events, doings).
 """
 
+import hashlib
 from typing import Any
 from unittest.mock import patch
 
@@ -26,8 +27,11 @@ _MALFORMED: tuple[Any, ...] = (
     {"timezone": "europe/berlin"}, {"timezone": "localtime"}, {"timezone": ""}, {"timezone": "posix/Europe/Berlin"}, [{"timezone": "Asia/Kolkata"}],
 )  # fmt: skip
 
+_LONG = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(157))[:10_000]
+"""No compression makes it fit into an index."""
+
 _HOSTILE = (
-    "", "=1+1", "<script>alert(1)</script>", "\u202eright to left", "👩‍👩‍👧 family 🦊", "مرحبا", "a'b\"c\\d;--", "x" * 10_000, "\ufeff\u200b", "line\nbreak\ttab",
+    "", "=1+1", "<script>alert(1)</script>", "\u202eright to left", "👩‍👩‍👧 family 🦊", "مرحبا", "a'b\"c\\d;--", _LONG, "\ufeff\u200b", "line\nbreak\ttab",
 )  # fmt: skip
 
 _TAGS = (
