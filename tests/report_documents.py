@@ -18,9 +18,11 @@ from reports.formats import FORMATS
 from tests.report_rows import (
     AS_OF,
     COLUMNS,
+    ROW_LEVEL,
     advice,
     days,
     document,
+    doings,
     frame,
     hours,
     identity,
@@ -140,6 +142,8 @@ def tiny(report: str, main: str) -> Document:
         "restatements": restatements(creator),
     }  # fmt: skip
     rows["quiz_analytics"], rows["quiz_question_analytics"] = quizzes(creator, dice, 12)
+    if main in ROW_LEVEL:
+        rows |= doings(creator, people, clips)
     frames = {name: _explain_little(frame(name, found)) for name, found in rows.items()}
     return replace(
         document(report, "Creator report", "Tiny & Sons", main, frames, "Asia/Kathmandu"), last_report_as_of=AS_OF - timedelta(days=1)

@@ -49,6 +49,13 @@ COLUMNS = {
     "top_questions": "creator_id question_id question ask_count student_count ask_7d_count ask_30d_count satisfaction_rate first_asked_at"
     " last_asked_at trend related_video_title related_video_second example_wordings",
 }
+ROW_LEVEL = {
+    "progress": "creator_id student_id student_name student_email video_id video_title course_id course_title watch_seconds completion_rate is_completed"
+    " last_position_seconds last_watched_at",
+    "chat_transcript": "creator_id message_id session_id session_title student_id student_name student_email role content feedback sent_at",
+    "quiz_results": "creator_id attempt_id student_id student_name student_email quiz_id quiz_title score is_passed time_taken_seconds completed_at",
+}
+"""Columns of the marts that are exported and not shown on the page."""
 MEANINGS = {
     "active_7d_count": "Students with any activity on the last 7 days: watching, a quiz, a message or a project.",
     "active_30d_count": "Students with any activity on the last 30 days.",
@@ -150,17 +157,28 @@ def type_of(name: str) -> str:
     }
     exact = {"avg_watch_seconds": "numeric", "avg_quiz_score": "numeric", "needs_attention": "boolean", "rules_version": "integer"}
     exact |= dict.fromkeys(
-        ("is_partial", "is_struggling", "has_slipped", "has_failed_twice", "is_stalled", "has_payment_failed", "has_metadata"), "boolean"
+        (
+            "is_partial",
+            "is_completed",
+            "is_passed",
+            "is_struggling",
+            "has_slipped",
+            "has_failed_twice",
+            "is_stalled",
+            "has_payment_failed",
+            "has_metadata",
+        ),
+        "boolean",
     )
     exact |= {"median_seconds": "numeric", "passing_score": "integer", "about_key": "text", "as_of": "timestamptz"}
     exact |= {"avg_daily_active_30d": "numeric", "avg_active_minutes_30d": "numeric", "peak_hour_no": "integer"}
-    exact |= dict.fromkeys(("xp_points", "level", "streak_days"), "integer")
+    exact |= dict.fromkeys(("xp_points", "level", "streak_days", "score"), "integer")
     return exact.get(name) or next((kind for ending, kind in endings.items() if name.endswith(ending)), "text")
 
 
 def frame(name: str, rows: Sequence[Mapping[str, Any]], columns: str | None = None, title: str | None = None) -> Frame:
     """A frame of a mart from rows as dicts; a missing value is null."""
-    names = (columns or COLUMNS[name]).split()
+    names = (columns or (COLUMNS | ROW_LEVEL)[name]).split()
     units = {"_rate": "rate", "seconds": "seconds", "_count": "count", "_score": "points", "_change": "change"}
     described = [
         Column(
@@ -188,6 +206,38 @@ def identity(seed: random.Random) -> str:
 def students(count: int, seed: random.Random, creator: str) -> list[dict[str, Any]]:
     """Students who fade, rush, never start and complete."""
     return [_student(seed, creator) for _ in range(count)]
+
+
+def doings(creator: str, people: Sequence[Mapping[str, Any]], clips: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """What the first students did, by row-level mart: a video each, a conversation, a quiz."""
+    who = [
+        {"creator_id": creator, "student_id": one["student_id"], "student_name": one["name"], "student_email": one["email"]}
+        for one in people
+    ]
+    seed = random.Random(5)
+    chat, quiz, course = identity(seed), identity(seed), identity(seed)
+    watched = [
+        {"video_id": clip["video_id"], "video_title": clip["title"], "course_id": course if no else None, "course_title": "Prints; part 1" if no else None,
+         "watch_seconds": 100 * no, "completion_rate": no / 4, "is_completed": no == 3, "last_position_seconds": 90 * no or None,
+         "last_watched_at": AS_OF - timedelta(days=no, microseconds=no)}
+        for no, clip in enumerate(clips)
+    ]  # fmt: skip
+    said = [("user", '@SUM(1+1) in "prints",\nwhy?', None), ("assistant", "Because\tof the profile… 🖨️", "positive"), ("user", "", None)]
+    messages = [
+        {"message_id": identity(seed), "session_id": chat, "session_title": None if no else "-1 is a title", "role": role, "content": content,
+         "feedback": feedback, "sent_at": AS_OF - timedelta(minutes=9 - no)}
+        for no, (role, content, feedback) in enumerate(said)
+    ]  # fmt: skip
+    tried = [
+        {"attempt_id": identity(seed), "quiz_id": quiz, "quiz_title": "Exposure & light", "score": score, "is_passed": score >= 70,
+         "time_taken_seconds": taken, "completed_at": AS_OF - timedelta(hours=score)}
+        for score, taken in ((69, None), (70, 301), (100, 0))
+    ]  # fmt: skip
+    return {
+        "progress": [one | row for one, row in zip(who, watched, strict=False)],
+        "chat_transcript": [who[0] | row for row in messages],
+        "quiz_results": [one | row for one, row in zip(who, tried, strict=False)],
+    }
 
 
 def _student(seed: random.Random, creator: str) -> dict[str, Any]:
