@@ -57,10 +57,10 @@ class Catcher:
 
 
 @contextmanager
-def served() -> Iterator[Catcher]:
-    """A catcher that listens on 127.0.0.1 while the block runs."""
+def served(**options: Any) -> Iterator[Catcher]:
+    """A catcher that listens on 127.0.0.1 while the block runs; `options` of aiosmtpd's controller (TLS, logins)."""
     catcher = Catcher(choose_port(set()))
-    controller = Controller(catcher, hostname="127.0.0.1", port=catcher.port)
+    controller = Controller(catcher, hostname="127.0.0.1", port=catcher.port, **options)
     controller.start()
     try:
         yield catcher
