@@ -15,7 +15,7 @@ from tests.oracle.edges import BEFORE
 from tests.oracle.events import ChangeVideo, Event
 from tests.oracle.place import Place, snapshot_tables
 from tests.oracle.schedules import When, make_schedule
-from tests.oracle.warm import Warm, warm_database
+from tests.oracle.warm import Warm, warm_copy, warm_database
 
 SCHEDULE = make_schedule("additions", "2025-06-10T11:00", (1, 1, 1, 1), ())
 MISTAKE = 1000
@@ -37,8 +37,8 @@ FIRST = (Watch(1, When(minutes=20), 1, 1, 1, 1, 0, 50, False, 60, MOVES), _watch
 """The first video is left alone from then on: so what the student does with the second does not move the one left alone for longest."""
 
 
-@pytest.fixture
-def warm(world: World) -> Iterator[Warm]:
+@pytest.fixture(scope="module")
+def before(world: World) -> Iterator[Warm]:
     """A platform after a first run, built whole, an hour in which a student began a video, and a mistake in each sum of it."""
     with warm_database(world) as found:
         for run in (0, 1):
@@ -47,6 +47,13 @@ def warm(world: World) -> Iterator[Warm]:
             for model, column in SUMS.items():
                 connection.execute(f"update intermediate.{model} set {column} = {column} + {MISTAKE}".encode())
         yield found
+
+
+@pytest.fixture
+def warm(world: World, before: Warm) -> Iterator[Warm]:
+    """A copy of it, for one test."""
+    with warm_copy(world, before) as copy:
+        yield copy
 
 
 def _write(warm: Warm, run: int, more: Sequence[Event]) -> None:

@@ -17,7 +17,7 @@ from tests.oracle.schedules import SCHEDULES
 from tests.oracle.versions import row_versions
 from tests.oracle.warm import Warm, warm_database
 
-PER_BATCH = 2
+PER_BATCH = 42
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ def played(request: pytest.FixtureRequest, world: World) -> Iterator[Played]:
             if step.differences:
                 break
         yield Played(warm, first, platforms, step)
+
+
+def test_there_are_enough_platforms() -> None:
+    assert len(SCHEDULES) * PER_BATCH >= 200
 
 
 def test_both_answers_are_equal_after_every_run(played: Played) -> None:

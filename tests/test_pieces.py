@@ -14,19 +14,26 @@ from tests.oracle.edges import BEFORE
 from tests.oracle.events import Event
 from tests.oracle.place import Place, snapshot_tables
 from tests.oracle.schedules import When, make_schedule
-from tests.oracle.warm import Warm, warm_database
+from tests.oracle.warm import Warm, warm_copy, warm_database
 
 SCHEDULE = make_schedule("pieces", "2025-06-10T11:00", (1, 1, 1), ())
 WATCHED = tuple(Watch(run, When(minutes=10), 1, 1, 0, 1, 60, 10, False, 60, MOVES) for run in (1, 2, 3))
 
 
-@pytest.fixture
-def warm(world: World) -> Iterator[Warm]:
+@pytest.fixture(scope="module")
+def before(world: World) -> Iterator[Warm]:
     """A platform after a first run, built whole, and an hour by touched keys."""
     with warm_database(world) as found:
         _hour(found, 0)
         _hour(found, 1)
         yield found
+
+
+@pytest.fixture
+def warm(world: World, before: Warm) -> Iterator[Warm]:
+    """A copy of it, for one test."""
+    with warm_copy(world, before) as copy:
+        yield copy
 
 
 def _write(warm: Warm, run: int) -> None:

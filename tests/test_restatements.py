@@ -13,7 +13,7 @@ from tests.oracle.edges import BEFORE
 from tests.oracle.events import Event
 from tests.oracle.place import Place, snapshot_tables
 from tests.oracle.schedules import When, make_schedule
-from tests.oracle.warm import Warm, warm_database
+from tests.oracle.warm import Warm, warm_copy, warm_database
 
 SCHEDULE = make_schedule("restatements", "2025-06-10T11:00", (1, 1, 24), (3,))
 LATE = Submit(1, When(minutes=10), 0, 0, "submitted", When(days=40))
@@ -22,11 +22,19 @@ TODAY = Attempt(1, When(minutes=10), 1, 0, 70, True)
 NOTED = "select activity_on, metric, old_value, new_value, as_of from analytics.restatements order by 1, 2, 5"
 
 
-@pytest.fixture
-def warm(world: World) -> Iterator[Warm]:
+@pytest.fixture(scope="module")
+def before(world: World) -> Iterator[Warm]:
+    """A platform after a first run."""
     with warm_database(world) as found:
         _run(found, 0)
         yield found
+
+
+@pytest.fixture
+def warm(world: World, before: Warm) -> Iterator[Warm]:
+    """A copy of it, for one test."""
+    with warm_copy(world, before) as copy:
+        yield copy
 
 
 def _run(warm: Warm, run: int, *events: Event, is_nightly: bool = False) -> None:
