@@ -10,6 +10,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -22,9 +23,13 @@ from pipelines.catalog import Catalog, Report
 from pipelines.export_log import Entry, LoggedEntry
 from pipelines.problem import Problem, one_line
 from pipelines.settings import Settings
+from pipelines.spending import Spending, peak_mb
 from pipelines.store import Store, disposition, object_key
 from reports.document import Document, Frame
 from reports.formats import FORMATS, SIDECAR, Format
+
+_UPLOADS = 4
+"""Objects of a creator that are on their way at the same time: a store answers slower than it works."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +47,16 @@ class Order:
 
 @dataclass
 class Tally:
-    """What became of the creators and files of an order. `problems` holds a line per creator that failed."""
+    """What became of the creators and files of an order. `problems` holds a line per creator that failed.
+
+    `spending` is by part: rows (reading and checking), pages and files (rendering), uploads, log.
+    """
 
     creators: Counter[str] = field(default_factory=Counter)
     files: Counter[str] = field(default_factory=Counter)
     byte_count: int = 0
     problems: list[str] = field(default_factory=list)
+    spending: Spending = field(default_factory=Spending)
 
     def add(self, other: "Tally") -> None:
         """Take in the counts of another shard."""
@@ -55,6 +64,7 @@ class Tally:
         self.files.update(other.files)
         self.byte_count += other.byte_count
         self.problems.extend(other.problems)
+        self.spending.add(other.spending)
 
     @property
     def success_rate(self) -> float:
@@ -106,10 +116,13 @@ class Worker:
         self._kept = {model.name for model in catalog.models.values() if model.is_kept}
         self.reader = adbc.connect(address)
         self._fingerprint = frames.renderer_fingerprint()
+        self._spending = Spending()
+        self._uploads = ThreadPoolExecutor(_UPLOADS, "upload")
         export_log.hold_rendering(self.log, order.run_id)
 
     def close(self) -> None:
         """Close all connections."""
+        self._uploads.shutdown()
         self.reader.close()
         self._hold.close()
         self._owners.close()
@@ -120,6 +133,8 @@ class Worker:
         tally = Tally()
         for creator in creators:
             tally.add(self.render_creator(creator))
+        self._spending.peak_mb = peak_mb()
+        tally.spending, self._spending = self._spending, Spending()
         return tally
 
     def render_creator(self, creator_id: str) -> Tally:
@@ -128,12 +143,15 @@ class Worker:
         try:
             with self.held_place(creator_id) as place:
                 latest = export_log.latest_files(self.log, creator_id)
-                ends = self._make_files(place, self._plan(creator_id, latest), tally)
+                with self._spending.on("rows"):
+                    planned = self._plan(creator_id, latest)
+                ends = self._make_files(place, planned, tally)
                 if ends and not tally.files["failed"]:
                     cadence = self.catalog.reports[ends[0].report].cadence
-                    manifests.write(
-                        self.store, self.log, manifests.Manifest(creator_id, cadence, ends), place.generation, place.revoked, latest
-                    )
+                    with self._spending.on("manifest"):
+                        manifests.write(
+                            self.store, self.log, manifests.Manifest(creator_id, cadence, ends), place.generation, place.revoked, latest
+                        )
             if ends and not tally.files["failed"]:
                 report_status.note_made(self.log, creator_id, ends[0])
         except psycopg.OperationalError:
@@ -175,7 +193,7 @@ class Worker:
             document = bundle.document(report, last_report_as_of=before, has_bom=self.has_bom)
             kinds = [FORMATS[suffix] for suffix in report.scheduled]
             for kind in [*kinds, SIDECAR] if bundle.has_metadata and "csv" in report.scheduled else kinds:
-                entry = self.entry(document, report, kind, creator_id, frames.digest_of(document, kind, self._fingerprint))
+                entry = self.entry(document, report, kind, creator_id, frames.digest_of(document, kind, self._fingerprint, bundle.digests))
                 planned.append(_Planned(report, kind, document, entry, latest.get((report.name, kind.suffix))))
         return planned
 
@@ -203,23 +221,24 @@ class Worker:
     def _make_files(self, place: Place, planned: Sequence[_Planned], tally: Tally) -> list[Entry]:
         """Make what has changed and return all outcomes. All `started` rows, with their keys, are committed before the first upload:
         there is no object, however a run ends, of which the log does not know. All outcomes are committed after the last."""
-        ends, noted = [], []
-        rendered = [(one, None if self._is_kept(one, place) else self._render(place, one)) for one in planned]
-        export_log.record(self.log, *(made.started for _, made in rendered if made is not None))
-        for one, made in rendered:
-            if made is None:
-                assert one.last is not None  # what is kept was made before
-                end = replace(
-                    one.entry, event="unchanged", byte_count=one.last.byte_count, sha256=one.last.sha256, object_key=one.last.object_key
-                )
-                if (one.last.edition_on, one.last.as_of) != (end.edition_on, end.as_of):  # the same edition again leaves nothing to note
-                    noted.append(end)
+        with self._spending.on("uploads"):  # asks the store whether the last ones are there
+            kept = list(self._uploads.map(lambda one: self._is_kept(one, place), planned))
+        with self._spending.on("files"):
+            made = {one.entry.export_id: self._render(place, one) for one, is_kept in zip(planned, kept, strict=True) if not is_kept}
+        export_log.record(self.log, *(one.started for one in made.values()))
+        with self._spending.on("uploads"):
+            sent = self._uploads.map(
+                lambda one: self._upload(one, made[one.entry.export_id]), [one for one in planned if one.entry.export_id in made]
+            )
+            outcomes = {end.export_id: end for end in sent}
+        ends = [outcomes.get(one.entry.export_id) or _unchanged(one) for one in planned]
+        for end in outcomes.values():
+            if end.reason is not None:
+                tally.problems.append(f"creator {end.creator_id}: {end.reason}")
             else:
-                end = self._upload(one, made, tally)
-                noted.append(end)
-            ends.append(end)
-            tally.files[end.event] += 1
-        export_log.record(self.log, *noted)
+                tally.byte_count += end.byte_count or 0
+        tally.files.update(end.event for end in ends)
+        export_log.record(self.log, *(end for one, end in zip(planned, ends, strict=True) if end.event != "unchanged" or _is_news(one)))
         return ends
 
     def _render(self, place: Place, one: _Planned) -> _Made:
@@ -234,18 +253,15 @@ class Worker:
         key = object_key(place.creator_id, place.generation, one.report.name, sha256, one.format.suffix, revoked=place.revoked)
         return _Made(replace(one.entry, byte_count=len(data), sha256=sha256, object_key=key), data)
 
-    def _upload(self, one: _Planned, made: _Made, tally: Tally) -> Entry:
-        """The outcome of one file: finished, or failed."""
-        reason = made.reason
-        if made.started.object_key is not None:
-            try:
-                self.store.put(made.started.object_key, made.data, one.format.content_type, self.download_name(one.document, one.format))
-            except Exception as error:
-                reason = one_line(error)
-        if reason is not None:
-            tally.problems.append(f"creator {made.started.creator_id}: {reason}")
-            return replace(made.started, event="failed", reason=reason)
-        tally.byte_count += len(made.data)
+    def _upload(self, one: _Planned, made: _Made) -> Entry:
+        """The outcome of one file: finished, or failed. Runs beside others, so it touches nothing but the store."""
+        if made.reason is not None:
+            return replace(made.started, event="failed", reason=made.reason)
+        assert made.started.object_key is not None  # what was rendered has its place
+        try:
+            self.store.put(made.started.object_key, made.data, one.format.content_type, self.download_name(one.document, one.format))
+        except Exception as error:
+            return replace(made.started, event="failed", reason=one_line(error))
         return replace(made.started, event="finished")
 
     def download_name(self, document: Document, kind: Format) -> str:
@@ -258,3 +274,15 @@ class Worker:
         if last is None or last.content_digest != one.entry.content_digest:
             return False
         return self.store.can_keep(last.object_key, place.generation, place.revoked)
+
+
+def _unchanged(one: _Planned) -> Entry:
+    """The outcome of a file that serves on."""
+    assert one.last is not None  # what is kept was made before
+    last = one.last
+    return replace(one.entry, event="unchanged", byte_count=last.byte_count, sha256=last.sha256, object_key=last.object_key)
+
+
+def _is_news(one: _Planned) -> bool:
+    """Whether the log does not have it yet that the last file serves this edition too."""
+    return one.last is None or (one.last.edition_on, one.last.as_of) != (one.entry.edition_on, one.entry.as_of)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -42,6 +43,11 @@ class Bundle:
     complete_through: datetime
     frames: Mapping[str, Frame]
 
+    @cached_property
+    def digests(self) -> Mapping[str, bytes]:
+        """Of each frame's rows and contract, by name: taken once for all files."""
+        return {name: _frame_digest(frame) for name, frame in self.frames.items()}
+
     def document(self, report: Report, *, last_report_as_of: datetime | None = None, has_bom: bool = False) -> Document:
         """What the formats of `report` render: a page knows of all its marts, a data file of its own."""
         return Document(
@@ -61,26 +67,32 @@ class Bundle:
         )
 
 
-def digest_of(document: Document, kind: Format, renderer: str) -> str:
-    """What a file depends on: rows, contract and code (`renderer`); a page, or a file with metadata, on all the rest of its document too."""
+def digest_of(document: Document, kind: Format, renderer: str, digests: Mapping[str, bytes]) -> str:
+    """What a file depends on: rows and contract (`Bundle.digests`) and code (`renderer`); a page, or a file with metadata, on all the rest of its document too."""
     is_page = kind.is_inline
     digest = hashlib.sha256(f"{renderer} {kind.suffix} {document.title} {document.has_bom}".encode())
     for frame in document.frames.values() if is_page else [document.main]:
-        digest.update(repr((frame.name, frame.title, frame.columns)).encode())
-        _hash_table(frame.table, digest)
+        digest.update(digests[frame.name])
     if is_page or document.has_metadata:
         digest.update(repr(replace(document, main=None, frames={})).encode())  # pyrefly: ignore[bad-argument-type]
     return digest.hexdigest()
+
+
+def _frame_digest(frame: Frame) -> bytes:
+    digest = hashlib.sha256(repr((frame.name, frame.title, frame.columns)).encode())
+    _hash_table(frame.table, digest)
+    return digest.digest()
 
 
 def _hash_table(table: pa.Table, digest: "hashlib._Hash") -> None:
     """Feed the values of `table` to `digest`: equal tables give equal bytes, whatever lies in the slots of nulls or behind the last bit."""
     columns: dict[str, pa.Array] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        array = column.combine_chunks()
-        columns[f"{name} is null"] = array.is_null().cast(pa.int8())
-        zero = "" if pa.types.is_string(array.type) else False if pa.types.is_boolean(array.type) else 0
-        filled = array.fill_null(pa.scalar(zero, array.type))
+        filled = array = column.combine_chunks()
+        if array.null_count:
+            columns[f"{name} is null"] = array.is_null().cast(pa.int8())
+            zero = "" if pa.types.is_string(array.type) else False if pa.types.is_boolean(array.type) else 0
+            filled = array.fill_null(pa.scalar(zero, array.type))
         columns[name] = filled.cast(pa.int8()) if pa.types.is_boolean(array.type) else filled
     plain = pa.table(columns)
     with pa.ipc.new_stream(_DigestSink(digest), plain.schema) as stream:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from reports.reading import Reading
 from reports.sections.values import say_value
 from reports.wording import DASH, clean, say_change, say_count, say_duration, say_many, say_rate, say_trend
@@ -89,8 +92,8 @@ def _week(reading: Reading, back: int) -> dict[str, int | None]:
     """Sums over the report's seven days, or as many days `back`. What partial days do not know makes a sum None; days without a row are 0."""
     table = reading.table("daily_activity")
     names = ("active_student_count", "new_student_count", "completion_count", "watch_seconds")
-    wanted = {day - timedelta(days=back) for day in reading.week}
-    days = [row for row in table.to_pylist() if row["activity_on"] in wanted] if table is not None else []
+    wanted = pa.array([day - timedelta(days=back) for day in reading.week])
+    days = table.filter(pc.is_in(table["activity_on"], wanted)).select([*names, "is_partial"]).to_pylist() if table is not None else []
     if not days:  # before the creator's first day
         return dict.fromkeys(names)
     is_partial = any(row["is_partial"] for row in days)

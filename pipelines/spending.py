@@ -1,0 +1,47 @@
+"""What a process spends on the parts of its work: wall clock, processor time, memory.
+
+Belongs here: taking these figures. Does not: what the parts are (creator_files).
+"""
+
+import resource
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
+
+
+@dataclass
+class Spending:
+    """Seconds by part, by the clock and of the processor (all threads of the process), and the peak of the process's resident memory in MB."""
+
+    wall: Counter[str] = field(default_factory=Counter)
+    cpu: Counter[str] = field(default_factory=Counter)
+    peak_mb: int = 0
+
+    @contextmanager
+    def on(self, part: str) -> Iterator[None]:
+        """Book what happens inside to `part`."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            self.wall[part] += time.perf_counter() - wall  # pyrefly: ignore[unsupported-operation]  a Counter adds up seconds as well
+            self.cpu[part] += time.process_time() - cpu  # pyrefly: ignore[unsupported-operation]
+
+    def add(self, other: "Spending") -> None:
+        """Take in what another process, or this one for other creators, spent."""
+        self.wall.update(other.wall)
+        self.cpu.update(other.cpu)
+        self.peak_mb = max(self.peak_mb, other.peak_mb)
+
+
+def peak_mb() -> int:
+    """The peak of this program's resident memory in MB. Linux's own count begins anew with a program; that of `getrusage` takes over its parent's."""
+    if _STATUS.exists():
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) // 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
