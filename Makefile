@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test torture dev bench lock
+.PHONY: install demo test torture dev bench bench-reports lock
 .DEFAULT_GOAL := install
 
 install: $(STAMP)
@@ -29,6 +29,9 @@ dev: install
 SIZE ?= S
 bench: install
 	@$(BIN)/creator-reports bench --size $(SIZE)
+
+bench-reports: install
+	@$(BIN)/creator-reports bench --reports
 
 test: install
 	@$(BIN)/python -m pytest

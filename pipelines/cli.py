@@ -634,24 +634,24 @@ def demo() -> None:
 @click.option(
     "--size", type=click.Choice(["S", "M", "L"]), default="S", show_default=True, help="100,000, 2 million or 20 million progress rows."
 )
-def bench(size: str) -> None:
+@click.option("--reports", is_flag=True, help="Measure the scheduled files of 60 creators and the exports of a large one instead.")
+def bench(size: str, reports: bool) -> None:
     """Measure an hourly run beside five materialized views: time, memory, reading. On servers of its own below LOCAL_DIR/bench."""
     from pipelines import console
     from pipelines.local import bench as measuring
-    from pipelines.local import world
+    from pipelines.local import bench_reports, world
 
     folder = load_settings().local_dir.resolve() / "bench"
+    name = bench_reports.NAME if reports else size
     try:
-        figures = measuring.run(size, folder, console.say)
+        figures = bench_reports.run(folder, console.say) if reports else measuring.run(size, folder, console.say)
     finally:
-        world.down(folder / size, say=console.say)
-    path = measuring.write(figures, folder)
-    rows = [
-        (line.what, line.figure, line.bound, {None: "", True: "holds", False: "MISSED"}[line.holds])
-        for line in measuring.table(figures, folder)
-    ]
-    console.show_table(["what", size, "bound", ""], rows, right=[size, "bound"])
-    console.say(f"all figures, with plans: {path}")
+        world.down(folder / name, say=console.say)
+    path = bench_reports.write(figures, folder) if reports else measuring.write(figures, folder)
+    lines = bench_reports.table(figures) if reports else measuring.table(figures, folder)
+    rows = [(line.what, line.figure, line.bound, {None: "", True: "holds", False: "MISSED"}[line.holds]) for line in lines]
+    console.show_table(["what", name, "bound", ""], rows, right=[name, "bound"])
+    console.say(f"all figures: {path}")
 
 
 def main() -> None:

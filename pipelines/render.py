@@ -5,6 +5,7 @@ Imports no Dagster: worker processes start with it.
 """
 
 import multiprocessing
+import pickle
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import datetime
@@ -12,7 +13,7 @@ from zlib import crc32
 
 import psycopg
 
-from pipelines import export_log, warehouse
+from pipelines import export_log, render_process, warehouse
 from pipelines.catalog import Catalog
 from pipelines.creator_files import Order, Tally, Worker
 from pipelines.problem import Problem
@@ -72,14 +73,17 @@ def _run_shards(settings: Settings, catalog: Catalog, order: Order, shards: list
             worker.close()
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker, initargs=(settings, catalog, order)) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=render_process.start, initargs=(pickle.dumps((settings, catalog, order)),)
+    ) as pool:
         yield from (future.result() for future in as_completed([pool.submit(_render_shard, shard) for shard in shards]))
 
 
 _worker: "Worker | None" = None
 
 
-def _start_worker(settings: Settings, catalog: Catalog, order: Order) -> None:
+def start_worker(settings: Settings, catalog: Catalog, order: Order) -> None:
+    """Make the worker of this process, once."""
     global _worker
     _worker = Worker(settings, catalog, order)
 

@@ -51,18 +51,18 @@ class Walls:
     peak_mb: int
 
 
-def hour(settings: Settings, catalog: Catalog, as_of: datetime) -> Hour:
-    """Run all steps of the hourly job but the doors of value rules."""
+def hour(settings: Settings, catalog: Catalog, as_of: datetime, *, is_nightly: bool = False) -> Hour:
+    """Run all steps of the hourly job but the doors of value rules; `is_nightly`, those of the nightly one but the comparison."""
     guard = warehouse.RunGuard(settings)
     try:
         run = guard.enter(warehouse.Run(uuid4().hex, "hourly", as_of), _silent)
         took, steps = {}, {
-            "read": lambda: ingest.read_source(settings, catalog.sources.values(), run, is_nightly=False, say=_silent),
+            "read": lambda: ingest.read_source(settings, catalog.sources.values(), run, is_nightly=is_nightly, say=_silent),
             "book": lambda: booking.book(settings, catalog, run, say=_silent),
-            "group": lambda: question_groups.group_new(settings, catalog, run, is_nightly=False, say=_silent),
-            "models": lambda: building.build(settings, catalog, run, say=_silent),
-            "tests": lambda: building.test(settings, catalog, run, is_nightly=False),
-            "publish": lambda: _publish(settings, catalog, run),
+            "group": lambda: question_groups.group_new(settings, catalog, run, is_nightly=is_nightly, say=_silent),
+            "models": lambda: building.build(settings, catalog, run, is_nightly=is_nightly, say=_silent),
+            "tests": lambda: building.test(settings, catalog, run, is_nightly=is_nightly),
+            "publish": lambda: _publish(settings, catalog, run, is_nightly=is_nightly),
         }  # fmt: skip
         done: dict[str, Any] = {}
         for name, step in steps.items():
@@ -78,9 +78,9 @@ def hour(settings: Settings, catalog: Catalog, as_of: datetime) -> Hour:
     return Hour(**took, by_model={result.name: result.seconds for result in costly[:6]})
 
 
-def _publish(settings: Settings, catalog: Catalog, run: warehouse.Run) -> None:
+def _publish(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly: bool) -> None:
     audit.accept_build(settings, run)
-    publish.publish(settings, catalog.marts.values(), run, code_version(), say=_silent)
+    publish.publish(settings, catalog.marts.values(), run, code_version(), is_nightly=is_nightly, say=_silent)
 
 
 def wall(settings: Settings, instants: Sequence[datetime]) -> Walls:

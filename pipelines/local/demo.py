@@ -49,8 +49,9 @@ class DemoPlan:
     """What `load` makes: the same plan gives the same rows. Raises UsageProblem for a plan that makes no sense.
 
     `days`: length of the platform's history before `as_of`, its newest instant (aware). `largest_share`: share of the students that the
-    largest creator has, raised to an equal share where it is below one. `history`: also the ledger that hourly runs over those days would
-    have left behind, in the same database. `replica`: tables without constraints.
+    largest creator has, raised to an equal share where it is below one; `steepness`: of the power law of the others, 0 for as many each.
+    `history`: also the ledger that hourly runs over those days would have left behind, in the same database. `replica`: tables without
+    constraints.
     """
 
     creators: int
@@ -61,6 +62,7 @@ class DemoPlan:
     largest_share: float = 1 / 3
     history: bool = False
     replica: bool = False
+    steepness: float = 1.1
 
     def __post_init__(self) -> None:
         rules = {
@@ -110,7 +112,7 @@ def fill(connection: psycopg.Connection, plan: DemoPlan, say: Callable[[str], No
         "schema": SCHEMA,
         "as_of": as_of,
         "starts": as_of - timedelta(days=plan.days),
-        "sizes": creator_sizes(plan.creators, plan.students, plan.largest_share),
+        "sizes": creator_sizes(plan.creators, plan.students, plan.largest_share, plan.steepness),
     }
     prepare(connection, plan.seed)
     run_file(connection, "demo_clock.sql")
@@ -137,15 +139,15 @@ def run_file(connection: psycopg.Connection, file: str, parameters: Mapping[str,
     psycopg.ClientCursor(connection).execute(Path(__file__).with_name(file).read_bytes(), parameters)
 
 
-def creator_sizes(creators: int, students: int, largest_share: float) -> list[int]:
+def creator_sizes(creators: int, students: int, largest_share: float, steepness: float = 1.1) -> list[int]:
     """Students per creator, largest first, exact in sum: a power law below the share of the largest.
 
-    From 4 creators on, the last one has no students. The exponent is at most 1.1, less where the second would outgrow the largest.
+    From 4 creators on, the last one has no students. The exponent is at most `steepness`, less where the second would outgrow the largest.
     """
     filled = creators - 1 if creators >= 4 else creators
     share = max(largest_share, 1 / filled) if filled > 1 else 1.0
     largest = round(students * share)
-    low, high = 0.0, 1.1
+    low, high = 0.0, steepness
     for _ in range(40):
         middle = (low + high) / 2
         fits = (1 - share) * second_share(filled, middle) <= 0.8 * share

@@ -1,0 +1,32 @@
+"""A process that renders, from its first moment.
+
+Belongs here: what has to be settled before anything large is imported. Does not: the work (render, creator_files); nothing of ours is imported
+at the top, or it would come too early.
+"""
+
+import gc
+import pickle
+import sys
+from collections.abc import Sequence
+
+_UNUSED = frozenset({"numpy", "pandas"})
+"""pyarrow imports them wherever they are installed, for types that no report has: a quarter of the process's memory."""
+
+
+class _Refusal:
+    """Finds no module in `_UNUSED`, as if they were not installed."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> None:
+        """Called by the import system before its own finders."""
+        if name in _UNUSED:
+            raise ModuleNotFoundError(f"a process that renders does without {name}", name=name)
+
+
+def start(pickled: bytes) -> None:
+    """Make the process's worker of pickled settings, catalogue and order. They are bytes here, since reading them imports nearly everything."""
+    sys.meta_path.insert(0, _Refusal())  # pyrefly: ignore[bad-argument-type]  a finder needs no more than this
+    from pipelines import render
+
+    render.start_worker(*pickle.loads(pickled))  # noqa: S301  bytes of our own process
+    gc.freeze()  # what is imported stays: not looked through again
