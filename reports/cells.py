@@ -38,6 +38,8 @@ def undo(text: str) -> str:
 
 
 def _defuse(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pc.any(pc.match_substring_regex(text, f"^{_DANGEROUS}")).as_py():
+        return text  # nearly always; looking takes a third of replacing
     return pc.replace_substring_regex(text, pattern=f"^({_DANGEROUS})", replacement=r"'\1")
 
 
@@ -50,8 +52,9 @@ def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_floating(kind):
         return pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))
     if pa.types.is_timestamp(kind) and kind.tz is not None:
-        text = column.cast(pa.timestamp("us", "UTC")).cast(pa.large_string())
+        text = column.cast(pa.timestamp("us")).cast(pa.large_string())  # as text without a zone, since with one it takes twenty times as long
         text = pc.replace_substring(text, " ", "T", max_replacements=1)
+        text = pc.binary_join_element_wise(text, pa.scalar("Z", pa.large_string()), pa.scalar("", pa.large_string()))
         return pc.replace_substring(text, ".000000Z", "Z")
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return column.cast(pa.large_string())

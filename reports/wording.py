@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DASH = "–"
@@ -24,6 +25,8 @@ def say_count(value: float | None) -> str:
     """A number with thousands separators: 12,345; at most one decimal when it is not whole."""
     if value is None:
         return DASH
+    if isinstance(value, int):
+        return f"{value:,}"
     rounded = round(value, 1)
     return f"{int(rounded):,}" if rounded == int(rounded) else f"{rounded:,.1f}"
 
@@ -70,11 +73,14 @@ def say_position(seconds: float | None) -> str:
 
 def say_day(day: date | None, pattern: str | None = None) -> str:
     """3 March 2026, or as the pattern has it: `DD.MM.YYYY` gives 03.03.2026."""
-    if day is None:
-        return DASH
-    parts = {"YYYY": f"{day.year:04}", "MMMM": _MONTHS[day.month - 1], "MMM": _MONTHS[day.month - 1][:3], "MM": f"{day.month:02}"}
-    parts |= {"DD": f"{day.day:02}", "D": str(day.day)}
-    return _DATE_PART.sub(lambda found: parts[found[0]], pattern or "D MMMM YYYY")
+    return DASH if day is None else _written(day.year, day.month, day.day, pattern or "D MMMM YYYY")
+
+
+@lru_cache(1_000)  # every table of days says the same ones
+def _written(year: int, month: int, day: int, pattern: str) -> str:
+    parts = {"YYYY": f"{year:04}", "MMMM": _MONTHS[month - 1], "MMM": _MONTHS[month - 1][:3], "MM": f"{month:02}"}
+    parts |= {"DD": f"{day:02}", "D": str(day)}
+    return _DATE_PART.sub(lambda found: parts[found[0]], pattern)
 
 
 def say_short_day(day: date) -> str:

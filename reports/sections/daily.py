@@ -1,9 +1,9 @@
 """Daily active students: up to twelve full weeks and the day that is not over yet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from statistics import fmean, median
+from statistics import median
 
 from markupsafe import Markup
 
@@ -51,17 +51,19 @@ def build(reading: Reading) -> Daily:
     first = min(active)
     length = min(_MOST_DAYS, max(_FEWEST_DAYS, (reading.today - first).days))
     days = [reading.today - timedelta(days=back) for back in range(length, -1, -1)]
-    series = DailySeries(days, [active.get(day, 0) for day in days], [_mean(active, day, first, reading.today) for day in days])
+    series = DailySeries(days, [active.get(day, 0) for day in days], _means(active, days, first, reading.today))
     summary = _summary(series, first)
     new = {day: row["new_student_count"] for day, row in rows.items()}
     return Daily(_TITLE, summary, draw_line("daily", _TITLE, summary, series), _days(reading, series, new), None)
 
 
-def _mean(active: Mapping[date, int], day: date, first: date, today: date) -> float | None:
-    """The mean of a day and the six before it; None for today, which is not over, and before seven days are known."""
-    if day == today or day - timedelta(days=6) < first:
-        return None
-    return round(fmean(active.get(day - timedelta(days=back), 0) for back in range(7)), 1)
+def _means(active: Mapping[date, int], days: Sequence[date], first: date, today: date) -> list[float | None]:
+    """Of each of `days`, which follow each other, the mean of it and the six before; None for today, which is not over, and before seven are known."""
+    week = timedelta(days=6)
+    counts = [active.get(days[0] - timedelta(days=back), 0) for back in range(6, 0, -1)] + [active.get(day, 0) for day in days]
+    return [
+        None if day == today or day - week < first else round(sum(counts[place : place + 7]) / 7, 1) for place, day in enumerate(days)
+    ]
 
 
 def _summary(series: DailySeries, first: date) -> str:

@@ -13,6 +13,11 @@ from reports.wording import clean, say_count, say_duration, say_idle, say_many
 
 _SHOWN = 20
 _FLAGS = {"has_failed_twice": "failed a quiz twice", "has_payment_failed": "last payment failed"}
+_COLUMNS = [
+    "student_id", "name", "tier", "lifecycle_stage", "membership_status", "joined_at", "last_active_at", "videos_watched_count",
+    "watch_seconds", "has_slipped", *_FLAGS,
+]  # fmt: skip
+"""What the list reads: rows are chosen in three steps, and each copies all columns."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ def build(reading: Reading) -> Slipped:
     table = reading.table("student_engagement_tiers")
     if table is None:
         return Slipped([], None, None, None, None, _absence(reading))
+    table = table.select(_COLUMNS)
     at_risk = table.filter(pc.equal(table["tier"], "at_risk"))
     has_completed = pc.fill_null(pc.equal(at_risk["lifecycle_stage"], "completed"), False)
     listed = at_risk.filter(pc.invert(has_completed))

@@ -16,6 +16,11 @@ from reports.wording import clean, say_count, say_many, say_position, say_rate, 
 _SHOWN_WEAK = 6
 _SHOWN_BEST = 5
 _ENOUGH_VIEWERS = 10  # a completion rate over fewer says little; also the threshold of needs_attention
+_COLUMNS = [
+    "video_id", "title", "duration_seconds", "viewer_count", "completion_count", "completion_rate", "drop_off_second", "retention_rates",
+    "needs_attention", "attention_reason",
+]  # fmt: skip
+"""What the lists read: rows are chosen in steps, and each copies all columns."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ def build(reading: Reading) -> Videos:
     table = reading.table("video_analytics")
     if table is None:
         return Videos([], [], None, None, None, "", reading.absence("video_analytics", "the videos", "No videos yet."))
+    table = table.select(_COLUMNS)
     needs_attention = pc.fill_null(table["needs_attention"], False)
     weak = table.filter(needs_attention).sort_by([("viewer_count", "descending"), ("video_id", "ascending")])
     rest = weak.num_rows - _SHOWN_WEAK
