@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -17,10 +17,12 @@ import pyarrow as pa
 import reports
 from pipelines.catalog import Catalog, Mart, Report
 from pipelines.problem import Problem
-from reports.document import Column, Document, Frame
+from reports.document import BATCH_ROWS, Column, Document, Frame
 from reports.formats import Format
 
 _CASTS = {"uuid": "::text", "jsonb": "::text"}
+_FEW_ROWS = 8
+"""Up to here a row of Python's values is cheaper than a round over the columns."""
 _RESTATEMENTS = (
     Column("activity_on", "Day", "date", None, "The day whose number changed."),
     Column("metric", "Number", "text", None, "Which number of daily_activity changed."),
@@ -79,40 +81,35 @@ def digest_of(document: Document, kind: Format, renderer: str, digests: Mapping[
 
 
 def _frame_digest(frame: Frame) -> bytes:
-    digest = hashlib.sha256(repr((frame.name, frame.title, frame.columns)).encode())
+    digest = hashlib.sha256(_contract_digest(frame.name, frame.title, frame.columns))
     _hash_table(frame.table, digest)
     return digest.digest()
 
 
+@cache
+def _contract_digest(*contract: object) -> bytes:
+    return hashlib.sha256(repr(contract).encode()).digest()
+
+
 def _hash_table(table: pa.Table, digest: "hashlib._Hash") -> None:
     """Feed the values of `table` to `digest`: equal tables give equal bytes, whatever lies in the slots of nulls or behind the last bit."""
-    columns: dict[str, pa.Array] = {}
+    digest.update(repr([(field.name, str(field.type)) for field in table.schema]).encode())
+    if table.num_rows <= _FEW_ROWS:
+        digest.update(repr(table.to_pylist()).encode())
+        return
+    plain = pa.RecordBatch.from_pydict(dict(_without_nulls(table.combine_chunks())))
+    for start in range(0, plain.num_rows, BATCH_ROWS):  # in pieces, so that a frame is never copied for it
+        digest.update(plain.slice(start, BATCH_ROWS).serialize())
+
+
+def _without_nulls(table: pa.Table) -> Iterator[tuple[str, pa.Array]]:
+    """The columns, each with zeros or empty texts for its nulls and one more that says where they were; booleans as bytes."""
     for name, column in zip(table.column_names, table.columns, strict=True):
-        filled = array = column.combine_chunks()
+        array = column.chunk(0)
         if array.null_count:
-            columns[f"{name} is null"] = array.is_null().cast(pa.int8())
-            zero = "" if pa.types.is_string(array.type) else False if pa.types.is_boolean(array.type) else 0
-            filled = array.fill_null(pa.scalar(zero, array.type))
-        columns[name] = filled.cast(pa.int8()) if pa.types.is_boolean(array.type) else filled
-    plain = pa.table(columns)
-    with pa.ipc.new_stream(_DigestSink(digest), plain.schema) as stream:
-        stream.write_table(plain)
-
-
-class _DigestSink:
-    """A file that only feeds a hash, so that a frame is never copied for it."""
-
-    closed = False
-
-    def __init__(self, digest: "hashlib._Hash") -> None:
-        self._digest = digest
-
-    def write(self, data: bytes) -> int:
-        self._digest.update(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
+            yield f"{name} is null", array.is_null().cast(pa.int8())
+            array = array.fill_null("" if pa.types.is_string(array.type) else False if pa.types.is_boolean(array.type) else 0)
+        yield name, array.cast(pa.int8()) if pa.types.is_boolean(array.type) else array
 
 
 def renderer_fingerprint() -> str:

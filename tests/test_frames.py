@@ -17,10 +17,10 @@ def _digest(table: pa.Table) -> str:
 
 
 def _with_garbage_under_the_null(value_type: pa.DataType, garbage: int) -> pa.Table:
-    """Three rows, the second null, with `garbage` in its slot: what a driver may leave there."""
-    plain = pa.array([1, garbage, 3], pa.int64()).cast(value_type)
-    validity = pa.py_buffer(bytes([0b11111101]))
-    return pa.table({"x": pa.Array.from_buffers(value_type, 3, [validity, plain.buffers()[1]])})
+    """Sixteen rows, the second null, with `garbage` in its slot: what a driver may leave there."""
+    plain = pa.array([1, garbage, *[3] * 14], pa.int64()).cast(value_type)
+    validity = pa.py_buffer(bytes([0b11111101, 0b11111111]))
+    return pa.table({"x": pa.Array.from_buffers(value_type, 16, [validity, plain.buffers()[1]])})
 
 
 @pytest.mark.parametrize("value_type", [pa.int32(), pa.int64(), pa.float64()], ids=str)
@@ -28,19 +28,23 @@ def test_what_lies_under_a_null_does_not_count(value_type: pa.DataType) -> None:
     assert _digest(_with_garbage_under_the_null(value_type, 7)) == _digest(_with_garbage_under_the_null(value_type, 8))
 
 
+@pytest.mark.parametrize("times", [1, 20], ids=["few rows", "many rows"])
 @pytest.mark.parametrize("value_type", TYPES, ids=str)
-def test_null_is_not_zero_and_slices_are_what_they_hold(value_type: pa.DataType) -> None:
+def test_null_is_not_zero_and_slices_are_what_they_hold(value_type: pa.DataType, times: int) -> None:
     zero = "" if value_type == pa.string() else False if value_type == pa.bool_() else 0
     nothing, something = (
-        pa.table({"x": pa.array([None], value_type)}),
-        pa.table({"x": pa.array([pa.scalar(zero, value_type).as_py()], value_type)}),
+        pa.table({"x": pa.array([None] * times, value_type)}),
+        pa.table({"x": pa.array([pa.scalar(zero, value_type).as_py()] * times, value_type)}),
     )
     assert _digest(nothing) != _digest(something)
     longer = pa.concat_tables([something, nothing, something])
-    assert _digest(longer.slice(1, 1)) == _digest(nothing)
+    assert _digest(longer.slice(times, times)) == _digest(nothing)
     assert _digest(pa.concat_tables([longer.slice(0, 1), longer.slice(1)])) == _digest(longer)
 
 
-def test_names_and_order_count() -> None:
-    assert _digest(pa.table({"x": [1], "y": [2]})) != _digest(pa.table({"y": [2], "x": [1]}))
-    assert _digest(pa.table({"x": [1, 2]})) != _digest(pa.table({"x": [2, 1]}))
+@pytest.mark.parametrize("times", [1, 20], ids=["few rows", "many rows"])
+def test_names_types_and_order_count(times: int) -> None:
+    assert _digest(pa.table({"x": [1] * times, "y": [2] * times})) != _digest(pa.table({"y": [2] * times, "x": [1] * times}))
+    assert _digest(pa.table({"x": [1, 2] * times})) != _digest(pa.table({"x": [2, 1] * times}))
+    assert _digest(pa.table({"x": pa.array([1] * times, pa.int32())})) != _digest(pa.table({"x": pa.array([1] * times, pa.int64())}))
+    assert _digest(pa.table({"x": ["a"] * 20_000})) != _digest(pa.table({"x": ["a"] * 19_999 + ["b"]}))
