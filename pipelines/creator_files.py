@@ -49,7 +49,7 @@ class Order:
 class Tally:
     """What became of the creators and files of an order. `problems` holds a line per creator that failed.
 
-    `spending` is by part: rows (reading and checking), pages and files (rendering), uploads, log.
+    `spending` is by part: rows (reading and checking), files (rendering), uploads, manifest, rest (the log and the locks).
     """
 
     creators: Counter[str] = field(default_factory=Counter)
@@ -131,8 +131,9 @@ class Worker:
     def render_shard(self, creators: Sequence[str]) -> Tally:
         """Render the creators of one shard."""
         tally = Tally()
-        for creator in creators:
-            tally.add(self.render_creator(creator))
+        with self._spending.on_rest():
+            for creator in creators:
+                tally.add(self.render_creator(creator))
         self._spending.peak_mb = peak_mb()
         tally.spending, self._spending = self._spending, Spending()
         return tally

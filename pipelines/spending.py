@@ -32,6 +32,15 @@ class Spending:
             self.wall[part] += time.perf_counter() - wall  # pyrefly: ignore[unsupported-operation]  a Counter adds up seconds as well
             self.cpu[part] += time.process_time() - cpu  # pyrefly: ignore[unsupported-operation]
 
+    @contextmanager
+    def on_rest(self) -> Iterator[None]:
+        """Book to `rest` what happens inside and is booked to no other part."""
+        before, whole = (self.wall.copy(), self.cpu.copy()), Spending()
+        with whole.on("rest"):
+            yield
+        for spent, all_of_it, was in zip((self.wall, self.cpu), (whole.wall, whole.cpu), before, strict=True):
+            spent["rest"] += all_of_it["rest"] - sum(spent.values()) + sum(was.values())
+
     def add(self, other: "Spending") -> None:
         """Take in what another process, or this one for other creators, spent."""
         self.wall.update(other.wall)

@@ -52,7 +52,9 @@ def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_floating(kind):
         return pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))
     if pa.types.is_timestamp(kind) and kind.tz is not None:
-        text = column.cast(pa.timestamp("us")).cast(pa.large_string())  # as text without a zone, since with one it takes twenty times as long
+        text = column.cast(pa.timestamp("us")).cast(
+            pa.large_string()
+        )  # as text without a zone, since with one it takes twenty times as long
         text = pc.replace_substring(text, " ", "T", max_replacements=1)
         text = pc.binary_join_element_wise(text, pa.scalar("Z", pa.large_string()), pa.scalar("", pa.large_string()))
         return pc.replace_substring(text, ".000000Z", "Z")

@@ -9,7 +9,7 @@ import pytest
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 from pipelines.store import Store
-from tests.shifted_store import shifted_store
+from tests.store_proxy import shifted_store
 
 KEY = "reports/c/g/n/x.csv"
 

@@ -61,9 +61,7 @@ def _means(active: Mapping[date, int], days: Sequence[date], first: date, today:
     """Of each of `days`, which follow each other, the mean of it and the six before; None for today, which is not over, and before seven are known."""
     week = timedelta(days=6)
     counts = [active.get(days[0] - timedelta(days=back), 0) for back in range(6, 0, -1)] + [active.get(day, 0) for day in days]
-    return [
-        None if day == today or day - week < first else round(sum(counts[place : place + 7]) / 7, 1) for place, day in enumerate(days)
-    ]
+    return [None if day == today or day - week < first else round(sum(counts[place : place + 7]) / 7, 1) for place, day in enumerate(days)]
 
 
 def _summary(series: DailySeries, first: date) -> str:
