@@ -101,7 +101,8 @@ def draw_retention(rates: Sequence[float], place: float | None) -> Markup:
         x = f"{round(max(0.0, min(1.0, place)) * 100, 2):g}%"
         mark = f'<line class="leave" x1="{x}" x2="{x}" y2="36"/>'
     return _ours(
-        f'<svg class="retention" aria-hidden="true" width="100%" height="37"><svg width="100%" height="36" viewBox="0 0 {len(points) - 1} 100" preserveAspectRatio="none">'
+        '<svg class="retention" aria-hidden="true" width="100%" height="37">'
+        f'<svg width="100%" height="36" viewBox="0 0 {len(points) - 1} 100" preserveAspectRatio="none">'
         f'<path class="area" d="{line}V100H0Z"/><path class="mean" d="{line}"/></svg><line class="base" y1="36.5" y2="36.5" x2="100%"/>{mark}</svg>'
     )
 
