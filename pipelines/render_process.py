@@ -4,6 +4,7 @@ Belongs here: what has to be settled before anything large is imported. Does not
 at the top, or it would come too early.
 """
 
+import ctypes
 import gc
 import pickle
 import sys
@@ -23,9 +24,26 @@ class _Refusal:
             raise ModuleNotFoundError(f"a process that renders does without {name}", name=name)
 
 
+_ARENA_MAX = -8
+"""The name of glibc's option for mallopt, in malloc.h."""
+
+
+def _keep_small() -> None:
+    """Let threads share the main heap (each would get one of its own, and keep what it has freed there), and Arrow use that heap too, on one thread."""
+    try:
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+    except (OSError, AttributeError):
+        pass  # another C library: it has its own ways
+    import pyarrow
+
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+    pyarrow.set_cpu_count(1)  # there is a process per core
+
+
 def start(pickled: bytes) -> None:
     """Make the process's worker of pickled settings, catalogue and order. They are bytes here, since reading them imports nearly everything."""
     sys.meta_path.insert(0, _Refusal())  # pyrefly: ignore[bad-argument-type]  a finder needs no more than this
+    _keep_small()
     from pipelines import render
 
     render.start_worker(*pickle.loads(pickled))  # noqa: S301  bytes of our own process
