@@ -113,6 +113,7 @@ class Worker:
         self.log.execute("set role publisher")
         self._hold = warehouse.connect(settings)
         self._owners = warehouse.connect(settings, autocommit=True)
+        ownership.prepare(self._owners)
         self._kept = {model.name for model in catalog.models.values() if model.is_kept}
         self.reader = adbc.connect(address)
         self._fingerprint = frames.renderer_fingerprint()

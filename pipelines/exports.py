@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 from uuid import UUID
 
 import pyarrow as pa
+from adbc_driver_postgresql import StatementOptions
 
 from pipelines import export_log, frames
 from pipelines.catalog import Catalog, Filter, Mart, Report
@@ -25,6 +26,8 @@ from reports.document import Document, Frame
 from reports.formats import FORMATS, SIDECAR, Format
 
 _IN_MEMORY = 8 << 20  # a larger file is rendered on disk
+_BATCH_BYTES = 2 << 20
+"""Rows that the driver reads ahead of us: its own measure, 16 MiB, is more than all the rest that an export holds in memory."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def _opened(worker: Worker, wanted: Wanted, selection: Selection) -> Iterator[Do
     mart = worker.catalog.marts[selection.report.mart]
     with frames.snapshot(worker.reader, wanted.creator_id) as cursor:
         bundle = frames.open_bundle(cursor, worker.catalog, wanted.creator_id)
+        cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(_BATCH_BYTES)})
         cursor.execute(frames.select(mart, selection.condition), selection.values or None)
         batches = cursor.fetch_record_batch()
         frame = Frame(mart.name, mart.title, mart.description, frames.columns_of(mart), batches.schema.empty_table())

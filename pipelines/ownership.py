@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.problem import Problem
 from reports.document import Frame
@@ -29,6 +30,11 @@ _ROLES = ("last_", "related_")
 """What may stand before an id's kind: `last_video_id` is a `video_id`."""
 
 
+def prepare(connection: psycopg.Connection) -> None:
+    """Make a connection ready for many calls of `require`: for a few ids, planning anew or in parallel costs more than looking them up."""
+    connection.execute("set plan_cache_mode = force_generic_plan; set max_parallel_workers_per_gather = 0")
+
+
 def require(connection: psycopg.Connection, creator_id: str, frames: Iterable[Frame], kept: Collection[str] = ()) -> None:
     """A `Problem` unless every value of every column named `*_id` belongs to this creator. It names table, column and how many do not, and no value.
 
@@ -44,6 +50,9 @@ def require(connection: psycopg.Connection, creator_id: str, frames: Iterable[Fr
         if one.kind != "creator_id" and len(one.values):
             groups.setdefault((one.kind, one.may_be_nobodys), []).append(one)
     asked = {key: pa.chunked_array([one.values for one in group]).unique() for key, group in groups.items()}
+    for (kind, may_be_nobodys), ids in asked.items():
+        if may_be_nobodys and (kind, False) in asked:  # what has to be the creator's own need not be asked about again
+            asked[kind, True] = ids.filter(pc.invert(pc.is_in(ids, asked[kind, False])))
     strange = _strangers(connection, asked, creator_id)
     for key, group in groups.items():
         if strange[key]:

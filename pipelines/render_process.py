@@ -9,6 +9,7 @@ import gc
 import pickle
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 _UNUSED = frozenset({"numpy", "pandas"})
 """pyarrow imports them wherever they are installed, for types that no report has: a quarter of the process's memory."""
@@ -30,10 +31,8 @@ _ARENA_MAX = -8
 
 def _keep_small() -> None:
     """Let threads share the main heap (each would get one of its own, and keep what it has freed there), and Arrow use that heap too, on one thread."""
-    try:
+    with suppress(OSError, AttributeError):  # another C library has its own ways
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
-    except (OSError, AttributeError):
-        pass  # another C library: it has its own ways
     import pyarrow
 
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())

@@ -2,8 +2,8 @@
 
 Belongs here: the parts of the package, sheets, cells. Does not: which values (cells.py), which files have metadata (metadata.py).
 
-Written by hand, batch by batch, a column at a time: a library that writes cell by cell (XlsxWriter) takes five to seven times as long, and a
-million rows would not fit the time or the memory of a large export. Same rows, same bytes: every date of the package is fixed.
+Written by hand, batch by batch, a column at a time: a library that writes cell by cell (XlsxWriter, constant_memory) takes four to five times as
+long, which for progress and chat of 10,000 students is 43 s of processor time, where 30 s is the bound. Same rows, same bytes: every date of the package is fixed.
 
 Text is always a text cell, so that nothing is run as a formula. Instants are dates in UTC. Excel's own limits hold: a text is cut at
 32,767 characters, dates before March 1900 are text, and whole numbers keep 15 digits.
