@@ -39,10 +39,15 @@ def _keep_small() -> None:
     pyarrow.set_cpu_count(1)  # there is a process per core
 
 
-def start(pickled: bytes) -> None:
-    """Make the process's worker of pickled settings, catalogue and order. They are bytes here, since reading them imports nearly everything."""
+def settle() -> None:
+    """Settle it; to be called before anything large is imported."""
     sys.meta_path.insert(0, _Refusal())  # pyrefly: ignore[bad-argument-type]  a finder needs no more than this
     _keep_small()
+
+
+def start(pickled: bytes) -> None:
+    """Make the process's worker of pickled settings, catalogue and order. They are bytes here, since reading them imports nearly everything."""
+    settle()
     from pipelines import render
 
     render.start_worker(*pickle.loads(pickled))  # noqa: S301  bytes of our own process

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from pipelines import exports, render, warehouse
+from pipelines import exports, render, render_process, warehouse
 from pipelines.catalog import load_catalog
 from pipelines.creator_files import Order, Tally, Worker
 from pipelines.local import bench_runs, demo, world
@@ -67,7 +67,7 @@ def run(folder: Path, say: Say, creators: int = CREATORS) -> dict[str, Any]:
     for name, (formats, types, _) in _SETS.items():
         say(f"{name} of {rows[0][1]:,} students")
         before = _server_seconds(place)
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=render_process.settle) as pool:
             exported[name] = asdict(pool.submit(_export, settings, rows[0][0], formats, types).result())
         exported[name] |= {f"{server} cpu_seconds": round(spent - before[server], 2) for server, spent in _server_seconds(place).items()}
     return {
