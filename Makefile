@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test torture dev bench bench-reports lock
+.PHONY: install demo test torture dev bench bench-reports bench-questions lock
 .DEFAULT_GOAL := install
 
 install: $(STAMP)
@@ -32,6 +32,10 @@ bench: install
 
 bench-reports: install
 	@$(BIN)/creator-reports bench --reports
+
+# TEXTS=FILE.csv: questions to ask before made-up ones; KNOWN=FILE.csv: questions in known groups.
+bench-questions: install
+	@$(BIN)/creator-reports bench-questions $(if $(TEXTS),--texts $(TEXTS)) $(if $(KNOWN),--known $(KNOWN))
 
 test: install
 	@$(BIN)/python -m pytest

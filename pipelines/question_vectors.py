@@ -84,9 +84,12 @@ def load(connection: psycopg.Connection, recipe: "Recipe", ids: Iterable[str]) -
         'select question_id, vector from raw.question_vectors where question_id = any(%s) and version = %s order by question_id collate "C"',
         (list(ids), version(recipe)),
         binary=True,
-    ).fetchall()
-    vectors = np.frombuffer(b"".join(vector for _, vector in rows), _KIND).astype(np.float32).reshape(len(rows), -1)
-    return [question for question, _ in rows], vectors
+    )
+    found, vectors = [], np.empty((rows.rowcount, recipe.size), _KIND)
+    for place, (question, vector) in enumerate(rows):
+        found.append(question)
+        vectors[place] = np.frombuffer(vector, _KIND)
+    return found, vectors
 
 
 def clusters(connection: psycopg.Connection, recipe: "Recipe | None", ids: Iterable[str]) -> list[list[str]]:

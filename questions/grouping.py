@@ -15,7 +15,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from questions.models import E5, FEW_NGRAMS, MINILM, NGRAMS, Model, Say, Vectors, unit
+from questions.models import E5, FEW_NGRAMS, MINILM, NGRAMS, Model, Say, Vectors
 
 _PRIOR = 50
 """The mean at large weighs as much as so many texts."""
@@ -23,8 +23,10 @@ _SHARED_LEAST = 100
 """Texts from which on the direction that they share is taken away too; in fewer it can be what they ask."""
 _NEIGHBOURS = 48
 """Neighbours of a text that may join its group at first; groups have the neighbours of all their texts."""
-_BLOCK = 512
+_BLOCK = 256
 """Texts compared with all others at a time."""
+_AT_ONCE = 65_536
+"""Pairs that are Python objects at a time."""
 _MARGIN = 0.12
 """Pairs so far under the threshold are remembered: a group's mean may still rise above it."""
 
@@ -46,6 +48,11 @@ class Recipe:
     def version(self) -> str:
         """Names and versions of the models: vectors of another version are made anew."""
         return " + ".join(model.version for model, _ in self.parts)
+
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+        return sum(model.size for model, _ in self.parts)
 
     def encode(self, texts: Sequence[str], say: Say = lambda done, of: None) -> Vectors:
         """One row per text: the vectors of all models side by side."""
@@ -69,18 +76,26 @@ def _means_at_large() -> dict[str, Vectors]:
 
 def centred(recipe: Recipe, vectors: Vectors) -> Vectors:
     """Rows of length 1 whose products are the similarity within this set."""
-    found, begin = [], 0
+    found, begin = np.empty(vectors.shape, np.float32), 0
     for model, weight in recipe.parts:
-        part = vectors[:, begin : begin + model.size]
+        part, given = (rows[:, begin : begin + model.size] for rows in (found, vectors))
         begin += model.size
         usual = _means_at_large().get(model.name, np.zeros(model.size, np.float32))
-        mean = (part.sum(0) + _PRIOR * usual) / (len(part) + _PRIOR)
-        part = unit(part - mean)
+        np.subtract(given, (given.sum(0, dtype=np.float32) + _PRIOR * usual) / (len(given) + _PRIOR), out=part)
+        _make_unit(part)
         if len(part) >= _SHARED_LEAST:
             direction = _shared_direction(part)
-            part = unit(part - np.outer(part @ direction, direction))
-        found.append(part * np.float32(np.sqrt(weight)))
-    return np.concatenate(found, axis=1)
+            for first in range(0, len(part), _BLOCK):
+                block = part[first : first + _BLOCK]
+                block -= np.outer(block @ direction, direction)
+            _make_unit(part)
+        part *= np.float32(np.sqrt(weight))
+    return found
+
+
+def _make_unit(rows: Vectors) -> None:
+    """As `models.unit`, in place: a creator's vectors are many."""
+    rows /= np.maximum(np.sqrt(np.einsum("ij,ij->i", rows, rows)), np.float32(1e-9))[:, None]
 
 
 def _shared_direction(rows: Vectors) -> Vectors:
@@ -112,6 +127,11 @@ def group(rows: Vectors, threshold: float) -> list[int]:
 
     The order of rows matters only where similarities are equal to six digits.
     """
+    return _joined(rows.copy(), threshold)
+
+
+def _joined(rows: Vectors, threshold: float) -> list[int]:
+    """As `group`; uses `rows` up."""
     linkage = _Linkage(rows, threshold)
     while linkage.join_nearest():
         pass
@@ -123,12 +143,14 @@ class _Linkage:
 
     def __init__(self, rows: Vectors, threshold: float) -> None:
         self.threshold, self.least = threshold, threshold - _MARGIN
-        self.sums, self.sizes, self.owner = rows.copy(), [1] * len(rows), list(range(len(rows)))
+        self.sums, self.sizes, self.owner = rows, [1] * len(rows), list(range(len(rows)))
         self.stamps = [0] * len(rows)
         self.near: list[dict[int, float]] = [{} for _ in rows]
         name = self.owner.copy()  # one object per number, however often it is named
-        for a, b, value in zip(*(part.tolist() for part in neighbours(rows, self.least)), strict=True):
-            self.near[a][name[b]] = self.near[b][name[a]] = value
+        pairs = neighbours(rows, self.least)
+        for begin in range(0, len(pairs[0]), _AT_ONCE):
+            for a, b, value in zip(*(part[begin : begin + _AT_ONCE].tolist() for part in pairs), strict=True):
+                self.near[a][name[b]] = self.near[b][name[a]] = value
         self.queue: list[tuple[float, int, int, int, int, float]] = []
         for place in name:
             self._queue_nearest(place)
@@ -208,5 +230,5 @@ def placed(rows: Vectors, groups: Sequence[str | None], threshold: float) -> lis
             else:
                 left.append(place)
                 found.append(len(left) - 1)
-    joined = group(rows[left], threshold)
+    joined = _joined(rows[left], threshold)
     return [joined[name] if isinstance(name, int) else name for name in found]

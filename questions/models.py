@@ -115,4 +115,4 @@ FEW_NGRAMS = Model("ngrams 384", None, 384, partial(_encode_ngrams, size=384))
 
 def unit(vectors: Vectors) -> Vectors:
     """Rows of length 1; a row of nothing stays nothing."""
-    return (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    return (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).astype(np.float32, copy=False)

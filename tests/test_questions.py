@@ -2,6 +2,7 @@
 
 import csv
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -75,11 +76,43 @@ def test_whoever_says_more_asks(text: str) -> None:
         ("is 1000000 more than 999,999.50?", "is 1000000 more than 999,999.50?"),
         ("what is numpy.random.default_rng", "what is numpy.random.default_rng"),
         ("between 2019 and 2024 in python 3.11.7", "between 2019 and 2024 in python 3.11.7"),
+        ("téléphone 01.23.45.67.89 ou ０９０－１２３４－５６７８", "téléphone [phone] ou [phone]"),
+        ("ann(at)example(dot)com, ann [at] example.com, ann at example dot com", "[e-mail], [e-mail], [e-mail]"),
+        ('ann＠example.com, "ann lee"@example.com and ann\u200b@example.com', "[e-mail], [e-mail] and [e-mail]"),
+        ("tel:+4915123456789 or (030) 1234567", "tel:[phone] or [phone]"),
+        ("fe80::1ff:fe23:4567:890a and 192.168.100.10 time out", "[address] and [address] time out"),
+        ("postgres://u:p@db:5432/x or example.com#access_token=abc", "[link] or [link]"),
+        ("t.me/annlee and bit.ly/3xYzAbC", "[link] and [link]"),
+        ("my password is hunter2, password: opensesame", "my password is [secret] password: [secret]"),
+        ("access_token=abc123 with Bearer abc.def.ghi", "access_token=[secret] with Bearer [secret]"),
+        ("de89 3704 0044 0532 0130 00", "[account]"),
+        ("in 1999-2024 or 2024/2025, 2026-03-01 - 2026-03-05", "in 1999-2024 or 2024/2025, 2026-03-01 - 2026-03-05"),
+        ("ISBN 978-3-16-148410-0, pi is 3.14159265358979", "ISBN 978-3-16-148410-0, pi is 3.14159265358979"),
+        ("1/250 s at ISO 100 200 400 800, 10000000000 bytes", "1/250 s at ISO 100 200 400 800, 10000000000 bytes"),
+        ("std::vector a::b 1:02:03 16:9 x@y a @ b", "std::vector a::b 1:02:03 16:9 x@y a @ b"),
+        ("is the password wrong? my password is not accepted", "is the password wrong? my password is not accepted"),
+        ("token = next(tokens), look at this example dot", "token = next(tokens), look at this example dot"),
     ],
 )
 def test_personal_data_is_masked_and_nothing_else(text: str, expected: str) -> None:
     assert masked(text) == expected
     assert masked(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["x", "x-", "a.", "a at ", "1 ", "1.", "1999-", "a@b.", ":", "@", '"a', "A0", "eyJ", "http://", "a [at] b ", "password ", "token"],
+)
+def test_masking_a_long_text_takes_no_longer_than_many_short_ones(part: str) -> None:
+    def seconds(text: str, times: int) -> float:
+        start = time.process_time()
+        for _ in range(times):
+            masked(text)
+        return time.process_time() - start
+
+    short = part * (500 // len(part))
+    seconds(short, 1)
+    assert seconds(short * 20, 1) < 6 * seconds(short, 20) + 0.05
 
 
 def test_tokens_are_those_of_the_model() -> None:
