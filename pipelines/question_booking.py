@@ -3,10 +3,16 @@
 Belongs here: `ops.new_questions`, dropping wordings, vectors and groups. Does not: reading wordings, groups (question_groups), who is erased (deletions).
 """
 
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+from uuid import UUID
+
 import psycopg
 
 from pipelines import touching, warehouse
 from pipelines.catalog import Catalog
+from pipelines.settings import Settings
 
 _NOTE = """
 insert into ops.new_questions
@@ -18,6 +24,19 @@ where m.role = 'user' and length(m.content) > 10 and not exists (
         where s.id = m.session_id)))
 on conflict do nothing
 """
+_GONE = "delete from ops.new_questions n where not exists (select from raw.chat_messages m where m.id = n.message_id)"
+_ASKED = """
+select distinct s.creator_id, m.content from ops.new_questions as n
+inner join raw.chat_messages as m on m.id = n.message_id
+inner join raw.chat_sessions as s on s.id = m.session_id
+order by s.creator_id
+"""
+_SETTLED = """
+delete from ops.new_questions as n using raw.chat_messages as m, raw.chat_sessions as s
+where m.id = n.message_id and s.id = m.session_id and s.creator_id = any(%s)
+"""
+_WORTH_READING = 2048
+"""Wordings of so many creators are read together that the models have enough to do. A first run has those of a platform: they are never all in memory."""
 _UNUSED = """
 delete from raw.question_wordings as w
 where {leaving} and not exists (select from raw.chat_messages as m where m.role = 'user' and length(m.content) > 10 and md5(m.content) = w.wording_id)
@@ -38,6 +57,27 @@ def note(connection: psycopg.Connection) -> None:
     row = connection.execute("select exists (select from raw.question_wordings)").fetchone()
     table = "incoming.chat_messages" if row == (True,) else "raw.chat_messages"
     connection.execute(warehouse.trusted_sql(_NOTE.format(table=table)))
+
+
+def asked(settings: Settings, run: warehouse.Run) -> Iterator[dict[UUID, set[str]]]:
+    """What is new, by creator, some creators at a time; messages that are gone meanwhile leave first."""
+    with warehouse.owned_transaction(settings, run) as connection:
+        connection.execute(_GONE)
+    with warehouse.connect(settings) as connection, connection.cursor("asked") as cursor:
+        cursor.itersize = _WORTH_READING
+        found: dict[UUID, set[str]] = {}
+        for creator, rows in groupby(cursor.execute(_ASKED), key=itemgetter(0)):
+            found[creator] = {content for _, content in rows}
+            if sum(map(len, found.values())) >= _WORTH_READING:
+                yield found
+                found = {}
+        if found:
+            yield found
+
+
+def settle(connection: psycopg.Connection, creators: Iterable[UUID]) -> None:
+    """What these creators' students asked has been read and has its groups."""
+    connection.execute(_SETTLED, (list(creators),))
 
 
 def prune(connection: psycopg.Connection, catalog: Catalog, leaving: str | None = None) -> None:

@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-_FRESH = """
-select n.message_id, s.creator_id, m.content from ops.new_questions as n
-inner join raw.chat_messages as m on m.id = n.message_id
-inner join raw.chat_sessions as s on s.id = m.session_id
-"""
-
 
 @dataclass(frozen=True)
 class Grouped:
@@ -46,16 +40,18 @@ class Grouped:
 
 def group_new(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly: bool, say: Say) -> Grouped:
     """Read new wordings and give their questions a group; by night also drop what nobody asks any more and group changed creators anew."""
-    with warehouse.connect(settings) as connection:
-        fresh = connection.execute(_FRESH).fetchall()
-    wording_count = _read_wordings(settings, run, {content for _, _, content in fresh}) if fresh else 0
-    placed = _place_all(settings, catalog, run, fresh, say) if fresh else 0
+    wording_count = placed = 0
+    recipe = None
+    for number, asked in enumerate(question_booking.asked(settings, run)):
+        recipe = question_vectors.recipe(settings, say) if number == 0 else recipe
+        wording_count += _read_wordings(settings, run, set().union(*asked.values()))
+        placed += _place_all(settings, catalog, run, asked, recipe, say)
     moved = 0
     if is_nightly:
         with warehouse.owned_transaction(settings, run) as connection:
             question_booking.prune(connection, catalog)
         moved = _regroup(settings, catalog, run, say)
-    if fresh or moved:
+    if wording_count or moved:
         say(f"{wording_count:,} wordings read, {placed:,} questions placed, {moved:,} moved")
     return Grouped(wording_count, placed, moved)
 
@@ -75,23 +71,20 @@ def _read_wordings(settings: Settings, run: warehouse.Run, contents: Iterable[st
     return len(rows)
 
 
-def _place_all(settings: Settings, catalog: Catalog, run: warehouse.Run, fresh: list[tuple], say: Say) -> int:
-    asked: dict[UUID, set[str]] = defaultdict(set)
-    for _, creator, content in fresh:
-        if is_question(content):
-            asked[creator].add(_question_id(content))
-    recipe = question_vectors.recipe(settings, say)
-    question_vectors.make(settings, run, recipe, set().union(*asked.values()), say)
+def _place_all(
+    settings: Settings, catalog: Catalog, run: warehouse.Run, asked: Mapping[UUID, set[str]], recipe: "Recipe | None", say: Say
+) -> int:
+    questions = {creator: {_question_id(content) for content in contents if is_question(content)} for creator, contents in asked.items()}
+    question_vectors.make(settings, run, recipe, set().union(*questions.values()), say)
     count = 0
     with warehouse.owned_transaction(settings, run) as connection:
-        for creator, ids in sorted(asked.items()):
+        for creator, ids in questions.items():
             before = _groups_of(connection, creator)
             new = sorted(ids - before.keys())
             if new:
                 _write(connection, catalog, run, creator, _placed(connection, recipe, before, new), {}, question_vectors.version(recipe))
                 count += len(new)
-        connection.execute("delete from ops.new_questions where message_id = any(%s)", ([row[0] for row in fresh],))
-        connection.execute("delete from ops.new_questions n where not exists (select from raw.chat_messages m where m.id = n.message_id)")
+        question_booking.settle(connection, asked)
     return count
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from pipelines import comparison, forgetting, keeping, question_vectors, restoration
+from pipelines import comparison, forgetting, keeping, question_booking, question_vectors, restoration
 from questions.naming import Move, fresh_name, moves, named
 from tests import steps
 from tests.oracle.edges import drop_edges
@@ -55,7 +55,9 @@ def source(module_source: SmallSource) -> SmallSource:
     _ask(module_source, ACME, ANN, RESET[0], RESET[1], PERSONAL, THANKS)
     _ask(module_source, ACME, BEN, RESET[2], *OTHERS)
     _ask(module_source, BETA, BEA, *RESET, OTHERS[0])
-    _run(module_source, timedelta(0), is_tested=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(question_booking, "_WORTH_READING", 1)  # one creator after the other, as on a large platform
+        _run(module_source, timedelta(0), is_tested=True)
     return module_source
 
 
