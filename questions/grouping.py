@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from questions.models import E5, FEW_NGRAMS, MINILM, NGRAMS, Model, Say, Vectors
 
@@ -29,6 +30,10 @@ _AT_ONCE = 65_536
 """Pairs that are Python objects at a time."""
 _MARGIN = 0.12
 """Pairs so far under the threshold are remembered: a group's mean may still rise above it."""
+
+
+# Products of a creator's few hundred vectors are so small that threads cost more than they bring: five times as much processor on a busy machine.
+_on_one_thread = ThreadpoolController().wrap(limits=1, user_api="blas")
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ def _means_at_large() -> dict[str, Vectors]:
         return {name: row.astype(np.float32) for name, row in np.load(file).items()}
 
 
+@_on_one_thread
 def centred(recipe: Recipe, vectors: Vectors) -> Vectors:
     """Rows of length 1 whose products are the similarity within this set."""
     found, begin = np.empty(vectors.shape, np.float32), 0
@@ -122,6 +128,7 @@ def neighbours(rows: Vectors, least: float) -> tuple[np.ndarray, np.ndarray, np.
     return pairs // max(count, 1), pairs % max(count, 1), np.concatenate(found)[first]
 
 
+@_on_one_thread
 def group(rows: Vectors, threshold: float) -> list[int]:
     """The group of each row, named by the place of its first row: the most similar groups become one until none are `threshold` alike.
 
@@ -207,6 +214,7 @@ class _Linkage:
         return place
 
 
+@_on_one_thread
 def placed(rows: Vectors, groups: Sequence[str | None], threshold: float) -> list[int | str]:
     """Where rows without a group belong: the name of the nearest group that is `threshold` alike, else a number that rows of one new group share."""
     known = sorted({name for name in groups if name is not None})
