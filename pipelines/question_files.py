@@ -38,8 +38,10 @@ def read_rows(path: Path, columns: Sequence[str]) -> Rows:
         if not names:
             raise Problem(f"{path} is empty; its first line must name the columns, such as {','.join(columns)}.")
         for column in columns:
-            if column not in names:
-                raise Problem(f"{path} has no column {column!r}; it has {', '.join(names)}.")
+            if names.count(column) != 1:
+                has = "names the column {!r} more than once" if column in names else "has no column {!r}"
+                hint = "" if column == "group_id" else "; --column says which one holds the questions"
+                raise Problem(f"{path} {has.format(column)}; it has {', '.join(names)}{hint}.")
         rows = [{column: row[column] or "" for column in columns} for row in reader]
     except csv.Error as error:
         raise Problem(f"{path} is no CSV file: line {reader.line_num}, {error}.") from None

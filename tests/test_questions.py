@@ -209,7 +209,8 @@ def test_files_are_grouped_row_by_row(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"question\n", "has a heading and no rows"),
-        (b"text,id\na,1\n", "has no column 'question'; it has text, id"),
+        (b"text,id\na,1\n", "has no column 'question'; it has text, id; --column says which one holds the questions"),
+        (b"question,question\na,b\n", "names the column 'question' more than once"),
         (b"question\n\xff\xfe\n", "is not UTF-8"),
         (b'question\n"open\n', "is no CSV file"),
     ],
