@@ -48,3 +48,10 @@ def test_names_types_and_order_count(times: int) -> None:
     assert _digest(pa.table({"x": [1, 2] * times})) != _digest(pa.table({"x": [2, 1] * times}))
     assert _digest(pa.table({"x": pa.array([1] * times, pa.int32())})) != _digest(pa.table({"x": pa.array([1] * times, pa.int64())}))
     assert _digest(pa.table({"x": ["a"] * 20_000})) != _digest(pa.table({"x": ["a"] * 19_999 + ["b"]}))
+
+
+def test_it_counts_whose_the_nulls_are() -> None:
+    """The same bytes one after the other: marks of nulls and values of two columns of booleans."""
+    first = pa.table({"a": [None, True] * 10, "b": [False, False] * 10})
+    second = pa.table({"a": [True, False] * 10, "b": [False, None] * 10})
+    assert _digest(first) != _digest(second)
