@@ -37,7 +37,7 @@ PLAIN = """
 
 _STEPS = """
 create temp table steps on commit drop as
-select c.*, case c.op when 'old' then -1 else 1 end as sign, g.is_first_view or g.is_completed_now as is_milestone
+select c.*, case c.op when 'old' then -1 else 1 end as sign, g.is_first_view, g.is_completed_now
 from pg_temp.changed_video_progress as c
 inner join pg_temp.changed_watch_gains as g on g.student_id = c.student_id and g.video_id = c.video_id and g.is_plain
 where c.op in ('old', 'insert', 'update') and (c.watch_time_seconds > 0 or c.completion_percentage > 0)
@@ -46,7 +46,7 @@ where c.op in ('old', 'insert', 'update') and (c.watch_time_seconds > 0 or c.com
 
 def take_steps(connection: psycopg.Connection) -> None:
     """Make pg_temp.steps from this booking's changes: both versions of each progress row that went a plain step and counts, `sign` -1 for the old one;
-    `is_milestone` says that the student began or finished the video with it."""
+    `is_first_view` and `is_completed_now` say that the student began or finished the video with it."""
     connection.execute(_STEPS)
     connection.execute("analyze pg_temp.steps")
 

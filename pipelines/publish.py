@@ -81,20 +81,21 @@ def publish(
         warehouse.set_role(connection, "publisher")
         if is_nightly:
             whole = {mart.name for mart in marts}
-        for mart in marts:
+        touched = whole | touching.touched_counts(connection).keys()
+        for mart in (mart for mart in marts if mart.name in touched):
             restatements.note(connection, mart, _counts(mart, "a", is_whole=mart.name in whole), build[1])
         share = 1.0 if accepts_losses else settings.max_loss_rate
-        published = [_merge(connection, mart, is_whole=mart.name in whole, max_loss_rate=share) for mart in marts]
+        merged = {
+            mart.name: _merge(connection, mart, is_whole=mart.name in whole, max_loss_rate=share) for mart in marts if mart.name in touched
+        }
+        published = [merged.get(mart.name, TablePublished(mart.name, 0, 0, None)) for mart in marts]
         waiting = touching.waiting_tables(connection)
-        for mart in marts:
-            if mart.name in waiting:
-                continue
-            connection.execute(
-                """insert into analytics.published (table_name, as_of, complete_through, run_id, code_version) values (%s, %s, %s, %s, %s)
-                   on conflict (table_name) do update set as_of = excluded.as_of, complete_through = excluded.complete_through,
-                       run_id = excluded.run_id, code_version = excluded.code_version""",
-                (mart.name, build[1], min(build[2], build[1]), run.run_id, code_version),
-            )
+        connection.cursor().executemany(
+            """insert into analytics.published (table_name, as_of, complete_through, run_id, code_version) values (%s, %s, %s, %s, %s)
+               on conflict (table_name) do update set as_of = excluded.as_of, complete_through = excluded.complete_through,
+                   run_id = excluded.run_id, code_version = excluded.code_version""",
+            [(mart.name, build[1], min(build[2], build[1]), run.run_id, code_version) for mart in marts if mart.name not in waiting],
+        )
         connection.execute("reset role")
         _settle(connection, marts)
     written, removed = sum(table.written_count for table in published), sum(table.removed_count for table in published)

@@ -42,13 +42,14 @@ def make(settings: Settings, marts: Iterable[Mart]) -> None:
     A `Problem` for a change that would break readers, and for a table whose row security is not as it was made.
     """
     marts = list(marts)
-    for name, (statements, policies) in _OWN.items():
-        with_lock_timeout(settings, _make_own, name, statements, policies)
-    for mart in marts:
-        with_lock_timeout(settings, _make_table, mart)
-    if {mart.name for mart in marts} >= pages.TABLES:
-        with_lock_timeout(settings, pages.make)
-    with_lock_timeout(settings, row_security.require, _bound(marts))
+    with warehouse.connect(settings, autocommit=True) as connection:
+        for name, (statements, policies) in _OWN.items():
+            _with_lock_timeout(connection, _make_own, name, statements, policies)
+        for mart in marts:
+            _with_lock_timeout(connection, _make_table, mart)
+        if {mart.name for mart in marts} >= pages.TABLES:
+            _with_lock_timeout(connection, pages.make)
+        _with_lock_timeout(connection, row_security.require, _bound(marts))
 
 
 def _bound(marts: Iterable[Mart]) -> Mapping[str, tuple[Policy, ...]]:
@@ -57,18 +58,18 @@ def _bound(marts: Iterable[Mart]) -> Mapping[str, tuple[Policy, ...]]:
 
 def rebind(settings: Settings, marts: Iterable[Mart]) -> int:
     """Make the row security of all published tables anew, as it should be: how many there are."""
-    with warehouse.connect(settings) as connection:
+    with warehouse.connect(settings, autocommit=True) as connection:
         found = {name: policies for name, policies in _bound(marts).items() if migration.columns(connection, name)}
-    for name, policies in found.items():
-        with_lock_timeout(settings, row_security.rebind, name, policies)
+        for name, policies in found.items():
+            _with_lock_timeout(connection, row_security.rebind, name, policies)
     return len(found)
 
 
-def with_lock_timeout(settings: Settings, change: Callable[..., None], *arguments: object) -> None:
+def _with_lock_timeout(connection: psycopg.Connection, change: Callable[..., None], *arguments: object) -> None:
     """DDL in its own short transaction: a reader that holds the table for long must not make all others queue behind us."""
     for attempt in range(_LOCK_TRIES):
         try:
-            with warehouse.connect(settings) as connection:
+            with connection.transaction():
                 connection.execute("set local lock_timeout = '50ms'")
                 warehouse.set_role(connection, "analytics_owner")
                 change(connection, *arguments)

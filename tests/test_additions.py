@@ -12,7 +12,7 @@ from pipelines import warehouse
 from pipelines.local.world import World
 from tests.oracle.doings import MOVES, STANDS, Watch
 from tests.oracle.edges import BEFORE
-from tests.oracle.events import ChangeVideo, Event
+from tests.oracle.events import AddVideos, ChangeVideo, Event
 from tests.oracle.place import Place, snapshot_tables
 from tests.oracle.schedules import When, make_schedule
 from tests.oracle.warm import Warm, warm_copy, warm_database
@@ -33,8 +33,12 @@ def _watch(run: int, *, seconds: int = 60, completion: int = 50, minutes: int = 
     return Watch(run, When(minutes=minutes), 1, 1, 0, 1, seconds, completion, False, max(seconds, 0), clock)
 
 
-FIRST = (Watch(1, When(minutes=20), 1, 1, 1, 1, 0, 50, False, 60, MOVES), _watch(1))
-"""The first video is left alone from then on: so what the student does with the second does not move the one left alone for longest."""
+FIRST = (
+    AddVideos(1, When(minutes=30), 1, 0, "Third", None, 100, True),
+    Watch(1, When(minutes=20), 1, 1, 1, 1, 0, 50, False, 60, MOVES),
+    _watch(1),
+)
+"""The student begins the second video of the course, then the first."""
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +111,23 @@ def test_what_another_edge_touched_is_computed_anew(warm: Warm) -> None:
         (_watch(2, minutes=-30), set()),
         (Watch(2, When(minutes=10), 1, 1, 0, 1, 60, 100, True, 60, MOVES), {"int_video_progress", "int_video_days", "int_watch_days"}),
         (_watch(2, clock=STANDS), set(SUMS)),
+        (
+            Watch(2, When(minutes=10), 1, 1, 2, 1, 60, 50, False, 60, MOVES),
+            {"int_student_progress", "int_student_courses", "int_watch_days", "int_video_progress"},
+        ),
+        (
+            Watch(2, When(minutes=100), 1, 1, 2, 1, 60, 50, False, 60, MOVES),
+            {"int_student_progress", "int_watch_days", "int_video_progress"},
+        ),
     ],
-    ids=["a viewer is one no longer", "watched after the run's instant", "completed, so a course may be", "the source's clock stood still"],
+    ids=[
+        "a viewer is one no longer",
+        "watched after the run's instant",
+        "completed, so a course may be",
+        "the source's clock stood still",
+        "another video is begun",
+        "another video was begun before all others: days may move",
+    ],
 )
 def test_only_plain_steps_are_added(warm: Warm, event: Event, added: set[str]) -> None:
     _hour(warm, 2, (*FIRST, event))

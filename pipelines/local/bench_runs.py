@@ -3,7 +3,6 @@
 Belongs here: timing runs and their memory. Does not: what the platform holds or what changes (bench).
 """
 
-import os
 import resource
 import subprocess
 import sys
@@ -20,6 +19,15 @@ import psycopg
 from pipelines import audit, booking, building, ingest, publish, question_groups, warehouse
 from pipelines.catalog import Catalog, code_version
 from pipelines.settings import Settings
+
+_WATCHED = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""Runs a command and prints its peak memory in kB. A small process does: whatever a process starts counts as having had the peak of its parent."""
 
 
 @dataclass(frozen=True)
@@ -87,21 +95,18 @@ def wall(settings: Settings, instants: Sequence[datetime]) -> Walls:
     """Run the program for the first instant, and the job twice in one process for the two others."""
     command = [str(Path(sys.executable).parent / "creator-reports"), "run", "hourly", "--as-of"]
     began = time.time()
-    process = subprocess.Popen([*command, instants[0].isoformat()], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    watched = [sys.executable, "-c", _WATCHED, *command, instants[0].isoformat()]
+    finished = subprocess.run(watched, capture_output=True, text=True, check=False)
     ended = time.time()
-    if process.returncode:
-        raise RuntimeError(f"run hourly failed: {said[-500:]}")
+    if finished.returncode:
+        raise RuntimeError(f"run hourly failed: {finished.stderr[-500:]}")
     imported = _timed(lambda: subprocess.run([sys.executable, "-c", "import great_expectations"], check=True))
     from pipelines.jobs import Runner  # Dagster: seconds to import, and not part of what was measured so far
 
     runner = Runner(settings)
     runner.run("hourly", as_of=instants[1], write=_ignore)
     warm = _timed(lambda: runner.run("hourly", as_of=instants[2], write=_ignore))
-    return Walls(round(ended - began, 2), _parts(settings, began, ended), warm, imported, usage.ru_maxrss // 1024)
+    return Walls(round(ended - began, 2), _parts(settings, began, ended), warm, imported, int(finished.stdout) // 1024)
 
 
 def _parts(settings: Settings, began: float, ended: float) -> dict[str, float]:

@@ -103,6 +103,10 @@ _GROWING_COURSE = (
 )
 """Not offered, so that nobody's stage depends on it."""
 _LAST = _watch(0, _ago(1), seconds=0, completion=100)
+_LEFT = _watch(0, _ago(8), video=1, seconds=0)
+"""The second video is left alone for longer than a week, at half."""
+_RESUMED = (_seen(0, _NOW, 0), _watch(0, _NOW, seconds=0, completion=100), _LEFT, replace(_LEFT, run=1, when=When(minutes=100)))
+"""And gone on with, before what the student did last."""
 _FAILED = tuple(Attempt(0, _ago(3), 0, 0, 10, False) for _ in range(3))
 _FIVE = (Join(1, _NOW, 5, "Eve", None, None),)
 _SWITCH = (SwitchCourse(1, _NOW, 0, False),)
@@ -187,6 +191,9 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("hourly_activity", "midnight"): (Submit(0, _ago(29), 1, 0, "submitted", _ago(29)),),
     ("int_student_courses", "watch_gains"): (_watch(1, _NOW, completion=70),),
     ("int_student_courses", "videos"): (ChangeVideo(1, _NOW, 0, None, "Video", None, 100, True),),
+    ("int_student_unfinished", "watch_gains"): _RESUMED,
+    ("int_student_unfinished", "video_progress"): (_LEFT, Remove(3, _NOW, "video_progress", 1)),
+    ("int_student_unfinished", "videos"): (_LEFT, Remove(3, _NOW, "videos", 1, cascades=False)),
     ("course_progress", "courses"): (SwitchCourse(1, _NOW, 0, True, "Renamed"),),
     ("int_course_totals", "int_course_videos"): (AddVideos(1, _NOW, 1, 0, "One more", None, 100, True),),
     ("int_course_totals", "int_student_courses"): (_watch(1, _NOW, completion=70),),
@@ -239,6 +246,7 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("int_course_videos", "videos"): (AddVideos(1, _NOW, 1, 0, "One more", None, 100, True),),
     ("student_engagement_tiers", "int_students_tiered"): _RENAME,
     ("student_engagement_tiers", "int_student_courses"): (_seen(0, When(minutes=10), 0), _LAST, Watch(1, When(minutes=100), 0, 1, 1, 1, 0, 100, True, 60, MOVES)),
+    ("student_engagement_tiers", "int_student_unfinished"): _RESUMED,
     ("student_engagement_tiers", "int_student_work"): (Unlock(1, _NOW, 0, 0),),
     ("student_engagement_tiers", "int_student_risks"): _UNPAID,
     ("student_engagement_tiers", "int_creator_videos"): (AddVideos(1, _NOW, 1, None, "One more", None, 100, True),),
@@ -279,6 +287,7 @@ UNREACHED: frozenset[Edge] = frozenset(
         ("int_student_days", "chat_sessions"),
         ("int_student_days", "projects"),
         ("int_student_progress", "students"),
+        ("int_student_unfinished", "students"),
         ("int_student_totals", "students"),
         ("int_active_before", "int_watch_days"),
         ("int_active_before", "creators"),

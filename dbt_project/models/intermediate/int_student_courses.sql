@@ -23,7 +23,6 @@ places as (
         sum(places.completion_percentage) as completion_percentage_sum,
         (array_agg(places.video_id order by places.observed_at desc, places.video_id asc))[1] as last_video_id,
         max(places.observed_at) as last_watched_at,
-        min(places.observed_at) filter (where not places.is_completed and places.completion_percentage between 5 and 90) as oldest_unfinished_at,
         min(milestones.first_viewed_at) as started_at,
         max(milestones.completed_at) as finished_at,
         bool_or(milestones.is_opening) as is_opening
@@ -42,13 +41,13 @@ select
     places.watched_video_count::integer as watched_video_count,
     places.completed_video_count::integer as completed_video_count,
     places.completion_percentage_sum::bigint as completion_percentage_sum,
+    places.started_at,
     case
         when places.course_id <> {{ no_course }} and not places.is_opening
             then (places.finished_at at time zone finishing.timezone)::date - (places.started_at at time zone starting.timezone)::date
     end as day_count,
     places.last_video_id,
-    places.last_watched_at,
-    places.oldest_unfinished_at
+    places.last_watched_at
 from places
 left join {{ ref('stg_creator_zones') }} as starting
     on places.creator_id = starting.creator_id and places.started_at >= starting.valid_from and places.started_at < starting.valid_until

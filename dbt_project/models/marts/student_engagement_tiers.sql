@@ -26,7 +26,6 @@ places as (
     select
         courses.student_id,
         (array_agg(courses.last_video_id order by courses.last_watched_at desc, courses.last_video_id asc))[1] as last_video_id,
-        min(courses.oldest_unfinished_at) as oldest_unfinished_at,
         count(*) filter (where courses.completed_video_count = videos.video_count) as completed_course_count,
         count(courses.day_count) filter (where courses.completed_video_count = videos.video_count) as timed_course_count,
         sum(courses.day_count) filter (where courses.completed_video_count = videos.video_count) as day_count_sum
@@ -34,6 +33,11 @@ places as (
     left join {{ ref('int_course_videos') }} as videos on courses.course_id = videos.course_id
     where {{ touched('courses.student_id') }}
     group by courses.student_id
+),
+
+unfinished as (
+    select * from {{ ref('int_student_unfinished') }}
+    where {{ touched('student_id') }}
 ),
 
 work as (
@@ -102,13 +106,14 @@ select
     coalesce(present.tier_rank < past.tier_rank, false) as has_slipped,
     coalesce(risks.has_failed_twice, false) as has_failed_twice,
     coalesce(
-        students.status_filter = 'active' and places.oldest_unfinished_at <= {{ as_of() }} - make_interval(hours => 7 * 24), false
+        students.status_filter = 'active' and unfinished.oldest_unfinished_at <= {{ as_of() }} - make_interval(hours => 7 * 24), false
     ) as is_stalled,
     coalesce(risks.has_payment_failed, false) as has_payment_failed
 from students
 left join {{ ref('int_creator_videos') }} as creator_videos on students.creator_id = creator_videos.creator_id
 left join places on students.student_id = places.student_id
 left join {{ ref('stg_videos') }} as last_videos on places.last_video_id = last_videos.video_id
+left join unfinished on students.student_id = unfinished.student_id
 left join work on students.student_id = work.student_id
 left join risks on students.student_id = risks.student_id
 left join ranks as present on students.tier = present.tier
