@@ -43,6 +43,9 @@ Say = Callable[[str], None]
 _TEXTS = {"int_students_tiered": ("name", "email"), "int_messages_answered": ("wording",)}
 """Personal texts in tables that other tables rest on: emptied at once. Their rows stay until the next run, which learns from them what has to follow."""
 
+_QUESTIONS = ("top_questions", "recommendations")
+"""Marts that show questions in the words of who asked: a gap is recommended in them too."""
+
 _ASKED = "(creator_id, question_id) in (select creator_id, question_id from pg_temp.asked)"
 
 
@@ -196,8 +199,9 @@ def _empty_texts(connection: psycopg.Connection, catalog: Catalog) -> None:
             connection.execute(sql.SQL("update {} set {} where student_id = {}").format(name, sets, row[0]))
     if _is_there(connection, "intermediate", "int_questions"):
         connection.execute(f"update intermediate.int_questions set question = '', example_wordings = null where {_ASKED}".encode())
-    if _is_there(connection, "marts", "top_questions"):
-        connection.execute(f"delete from marts.top_questions where {_ASKED}".encode())
+    for mart in _QUESTIONS:
+        if _is_there(connection, "marts", mart):
+            connection.execute(f"delete from marts.{mart} where {_ASKED}".encode())
 
 
 def _take_back(connection: psycopg.Connection, catalog: Catalog, student_id: UUID) -> None:
@@ -213,6 +217,6 @@ def _take_back(connection: psycopg.Connection, catalog: Catalog, student_id: UUI
             connection.execute(sql.SQL("update {} set student_id = {} where student_id = {}").format(name, row[0], student_id))
         elif "student_id" in columns:
             connection.execute(sql.SQL("delete from {} where student_id = {}").format(name, student_id))
-        elif mart.name == "top_questions":
-            connection.execute(f"delete from analytics.top_questions where {_ASKED}".encode())
+        if mart.name in _QUESTIONS:
+            connection.execute(f"delete from analytics.{mart.name} where {_ASKED}".encode())
     connection.execute("reset role")

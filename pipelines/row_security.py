@@ -16,19 +16,24 @@ from pipelines.problem import Problem
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy: what it is called, for which role and command, and which rows (SQL). `becomes`: what an updated row has to be then."""
+    """One policy: what it is called, for which role and command, and which rows (SQL). `becomes`: what an updated row has to be then.
+
+    `is_limit`: it opens nothing; whatever other policies open to the role, it is these rows at most.
+    """
 
     name: LiteralString
     role: LiteralString
     command: LiteralString
     rows: LiteralString
     becomes: LiteralString = ""
+    is_limit: bool = False
 
     def statement(self) -> sql.SQL:
         """The DDL, with a place for the table. Rows that are written must be rows that may be read."""
         written = f" with check ({self.becomes or self.rows})" if self.becomes or self.command in {"all", "insert"} else ""
         read = "" if self.command == "insert" else f" using ({self.rows})"
-        return sql.SQL(f"create policy {self.name} on {{}} for {self.command} to {self.role}{read}{written}")
+        kind: LiteralString = " as restrictive" if self.is_limit else ""
+        return sql.SQL(f"create policy {self.name} on {{}}{kind} for {self.command} to {self.role}{read}{written}")
 
 
 _OWN_ROWS: LiteralString = "creator_id = (select ops.current_creator())"  # wrapped, so that it is asked once per statement
@@ -54,6 +59,8 @@ _OPS: Mapping[str, Sequence[Policy]] = {
         Policy("app_names_rows", "app_requests", "select", "true"),
         Policy("app_cancels", "app_requests", "update", "status in ('requested', 'rendering', 'done')", "status = 'cancelled'"),
         Policy("creator_reads_own", "creator_reader", "select", _OWN_ROWS),
+        # A login of both roles has the rights of both, on rows that either may see: without this, all links.
+        Policy("creator_keeps_to_own", "creator_reader", "all", _OWN_ROWS, is_limit=True),
     ),
     "report_status": (_PUBLISHER, Policy("creator_reads_own", "creator_reader", "select", _OWN_ROWS)),
 }

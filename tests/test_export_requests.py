@@ -181,6 +181,45 @@ def test_a_creator_reads_its_own_requests_by_token(requests: Requests) -> None:
             connection.execute("select link from ops.export_requests")
 
 
+@pytest.fixture
+def login_of_both(requests: Requests) -> Iterator[psycopg.Connection]:
+    """A session whose role asks for exports and reads by token: apps have one login."""
+    role = f"app_{uuid.uuid4().hex[:12]}"
+    with warehouse.connect(requests.platform.settings, autocommit=True) as connection:
+        connection.execute(
+            f"create role {role} in role app_requests, creator_reader; grant {role} to current_user; set role {role}".encode()
+        )
+        yield connection
+        connection.execute(f"reset role; drop role {role}".encode())
+
+
+def test_a_login_of_both_roles_keeps_to_the_creator_of_its_token(requests: Requests, login_of_both: psycopg.Connection) -> None:
+    """It has the columns of the one role; it must not have them on the rows of the other."""
+    ids, creators = {name: requests.ask(name) for name in ("London", "Karachi")}, requests.platform.creators
+    requests.serve()
+    with warehouse.connect(requests.platform.settings, autocommit=True) as connection:
+        token = reader_tokens.mint(connection, creators["London"], timedelta(minutes=5), "test").token
+    asking = (
+        "insert into ops.export_requests (request_id, creator_id, type, format, requested_by) values (%s, %s, 'students', 'csv', 'ann')"
+    )
+    asking += " on conflict (request_id) do nothing returning request_id"
+    assert login_of_both.execute("select link from ops.export_requests").fetchall() == []
+    with login_of_both.transaction():
+        login_of_both.execute("select set_config('ops.token', %s, true)", (token,))
+        assert [row[0] for row in login_of_both.execute("select request_id from ops.export_requests").fetchall()] == [ids["London"]]
+        ids["again"] = uuid.uuid4()
+        assert login_of_both.execute(asking.encode(), (ids["again"], creators["London"])).fetchone() == (ids["again"],)
+        assert login_of_both.execute(asking.encode(), (ids["again"], creators["London"])).fetchone() is None, "asked twice"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), login_of_both.transaction():
+            login_of_both.execute(asking.encode(), (uuid.uuid4(), creators["Karachi"]))
+        assert login_of_both.execute("update ops.export_requests set status = 'cancelled'").rowcount == 2
+    assert {name: requests.row(found)["status"] for name, found in ids.items()} == {
+        "London": "cancelled",
+        "Karachi": "done",
+        "again": "cancelled",
+    }
+
+
 def test_a_request_that_is_cancelled_while_it_is_made_gives_no_link(requests: Requests) -> None:
     request_id = requests.ask()
     requests.platform.fetch(

@@ -45,6 +45,11 @@ def _add_student(source: SmallSource, student: UUID, word: str) -> None:
     source.add(
         "chat_messages", session_id=chat, role="assistant", content=f"Dear {word}, like this.", created_at=MARCH + timedelta(minutes=1)
     )
+    for minute in range(2, 6):  # with the first one often enough, and rated badly: it is recommended to answer it
+        source.add("chat_messages", session_id=chat, content=f"Does {word} get a refund?", created_at=MARCH + timedelta(minutes=minute))
+    source.add(
+        "chat_messages", session_id=chat, role="assistant", content="No.", feedback="negative", created_at=MARCH + timedelta(minutes=6)
+    )
     source.add("video_progress", student_id=student, video_id=INTRO)
     source.add("quiz_attempts", student_id=student, quiz_id=source.fetch("select min(id::text)::uuid from app.quizzes")[0][0])
     source.add("project_submissions", student_id=student, project_id=source.fetch("select min(id::text)::uuid from app.projects")[0][0])
@@ -112,6 +117,8 @@ def _naming(source: SmallSource, *texts: str) -> list[str]:
 def test_who_is_forgotten_is_named_nowhere_when_the_command_returns(source: SmallSource) -> None:
     student, word = _student(0), _word(0)
     assert len(_naming(source, str(student), word)) > 20
+    gaps = source.fetch("select about from analytics.recommendations where recommendation = 'close_gap'")
+    assert (f"Does {word} get a refund?",) in gaps, "words of the student in a row that names no student"
     links, others = mint(source.settings, ACME), mint(source.settings, BETA)
     days = "select * from analytics.daily_activity where activity_on <= '2026-03-01' order by creator_id, activity_on"
     counts = source.fetch(days)
