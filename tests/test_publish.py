@@ -163,6 +163,23 @@ def test_a_new_column_is_added_and_views_of_others_survive(prepared: Settings) -
     assert _fetch(prepared, "select count(*) from public.mine") == [(1,)]
 
 
+@pytest.mark.parametrize("done", ["drop table analytics.things cascade", "alter table analytics.things drop column share_rate cascade"])
+def test_what_was_dropped_by_hand_is_there_with_all_rows_after_the_next_publish(prepared: Settings, done: str) -> None:
+    """Whatever that run touched: a table with holes must not pass for a published one."""
+    _fill(prepared, [(ANN, "a", 0.5), (BOB, "b", 0.25)])
+    _publish(prepared)
+    with warehouse.connect(prepared) as connection:
+        connection.execute("insert into ops.models (model_name, version, is_published) values ('things', 'v', true)")
+        warehouse.set_role(connection, "analytics_owner")
+        connection.execute(done.encode())
+    assert _publish(prepared, touched=()).written_count == 2
+    rows = [("a", Decimal("0.5000")), ("b", Decimal("0.2500"))]
+    for schema, role in (("analytics", "bi_reader"), ("analytics_deidentified", "bi_reader_deidentified")):
+        assert _fetch(prepared, f"select thing_id, share_rate from {schema}.things order by 1", role) == rows
+    assert _publish(prepared, touched=()).written_count == 0
+    assert _fetch(prepared, "select is_published from ops.models") == [(True,)]
+
+
 def test_indexes_for_readers_come_from_the_contract(prepared: Settings) -> None:
     """A table that is there gets an index that its contract gained, loses one that it no longer names, and keeps those that others made."""
     _publish(prepared)
