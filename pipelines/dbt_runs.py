@@ -63,7 +63,8 @@ def run_dbt(settings: Settings, command: Sequence[str], variables: Mapping[str, 
     _move_to_database(manifest, conninfo_to_dict(settings.require_database_url().get_secret_value()).get("dbname"))
     manifest.build_flat_graph()
     with tempfile.TemporaryDirectory(prefix="creator-reports-dbt-") as folder:
-        flags = ["--log-level", "none", "--log-level-file", "none", "--log-path", folder]
+        # Nobody reads the files of a run; writing them would cost as much as compiling all models.
+        flags = ["--no-write-json", "--log-level", "none", "--log-level-file", "none", "--log-path", folder]
         places = ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR), "--target-path", folder]
         result = dbtRunner(manifest=manifest).invoke([*flags, *command, *places, "--vars", json.dumps(dict(variables))])
         if result.exception is not None and not hasattr(result.result, "results"):

@@ -16,7 +16,8 @@ by_course as (
     group by student_id, course_id
 ),
 
-courses as (
+-- Once each, however few rows the planner expects: before a first run is over it knows little of what was just booked.
+courses as materialized (
     select
         courses.course_id,
         count(*) as video_count
@@ -27,7 +28,7 @@ courses as (
 ),
 
 -- Few of them: so the courses are looked up by few rows.
-completed as (
+completed as materialized (
     select distinct by_course.student_id
     from by_course
     inner join courses on by_course.course_id = courses.course_id and by_course.completed_video_count = courses.video_count
