@@ -175,8 +175,13 @@ create table if not exists raw.question_wordings (
     wording_id text primary key, question_id text not null, masked text not null, is_question boolean not null);
 comment on table raw.question_wordings is 'One row per wording of a student''s message (md5 of it): its text with personal data masked, which question it is (md5 of the normalised wording) and whether it asks anything. Made anew from raw.chat_messages where it is lost; gone with the last message that has the wording.';
 create index if not exists question_wordings_question on raw.question_wordings (question_id);
-create table if not exists raw.question_vectors (question_id text primary key, version text not null, vector bytea not null);
-comment on table raw.question_vectors is 'What the models make of each question: half-precision floats, little-endian. Another version of the models makes them anew by night.';
+create table if not exists raw.question_vectors (question_id text not null, version text not null, vector bytea not null, primary key (question_id, version));
+do $$ begin -- until nights had a recipe of their own, a question had one vector
+    if (select cardinality(conkey) from pg_constraint where conrelid = 'raw.question_vectors'::regclass and contype = 'p') = 1 then
+        alter table raw.question_vectors drop constraint question_vectors_pkey, add primary key (question_id, version);
+    end if;
+end $$;
+comment on table raw.question_vectors is 'What the models of each recipe make of each question: half-precision floats, little-endian. Another version of the models makes them anew by night.';
 create table if not exists raw.question_groups (
     creator_id uuid not null, question_id text not null, group_id text not null, version text not null, since_as_of timestamptz not null,
     primary key (creator_id, question_id));

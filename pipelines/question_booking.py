@@ -26,9 +26,10 @@ on conflict do nothing
 """
 _GONE = "delete from ops.new_questions n where not exists (select from raw.chat_messages m where m.id = n.message_id)"
 _ASKED = """
-select distinct s.creator_id, m.content from ops.new_questions as n
+select distinct s.creator_id, m.content, p.name from ops.new_questions as n
 inner join raw.chat_messages as m on m.id = n.message_id
 inner join raw.chat_sessions as s on s.id = m.session_id
+left join raw.students as p on p.id = s.student_id
 order by s.creator_id
 """
 _SETTLED = """
@@ -52,6 +53,10 @@ where {leaving} and not exists (
 """
 
 
+Asked = dict[UUID, dict[str, set[str]]]
+"""By creator the contents of messages, each with the names of the students who wrote it."""
+
+
 def note(connection: psycopg.Connection) -> None:
     """Note messages in new wordings, in the booking transaction: those of `incoming`; of all of `raw` where no wording is known."""
     row = connection.execute("select exists (select from raw.question_wordings)").fetchone()
@@ -59,15 +64,17 @@ def note(connection: psycopg.Connection) -> None:
     connection.execute(warehouse.trusted_sql(_NOTE.format(table=table)))
 
 
-def asked(settings: Settings, run: warehouse.Run) -> Iterator[dict[UUID, set[str]]]:
-    """What is new, by creator, some creators at a time; messages that are gone meanwhile leave first."""
+def asked(settings: Settings, run: warehouse.Run) -> Iterator[Asked]:
+    """What is new, some creators at a time; messages that are gone meanwhile leave first."""
     with warehouse.owned_transaction(settings, run) as connection:
         connection.execute(_GONE)
     with warehouse.connect(settings) as connection, connection.cursor("asked") as cursor:
         cursor.itersize = _WORTH_READING
-        found: dict[UUID, set[str]] = {}
+        found: Asked = {}
         for creator, rows in groupby(cursor.execute(_ASKED), key=itemgetter(0)):
-            found[creator] = {content for _, content in rows}
+            found[creator] = contents = {}
+            for _, content, name in rows:
+                contents.setdefault(content, set()).update({name} if name else ())
             if sum(map(len, found.values())) >= _WORTH_READING:
                 yield found
                 found = {}

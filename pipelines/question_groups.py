@@ -44,7 +44,7 @@ def group_new(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_ni
     recipe = None
     for number, asked in enumerate(question_booking.asked(settings, run)):
         recipe = question_vectors.recipe(settings, say) if number == 0 else recipe
-        wording_count += _read_wordings(settings, run, set().union(*asked.values()))
+        wording_count += _read_wordings(settings, run, asked.values())
         placed += _place_all(settings, catalog, run, asked, recipe, say)
     moved = 0
     if is_nightly:
@@ -61,10 +61,14 @@ def _question_id(content: str) -> str:
     return hashlib.md5((normalised(content) or content).encode(), usedforsecurity=False).hexdigest()
 
 
-def _read_wordings(settings: Settings, run: warehouse.Run, contents: Iterable[str]) -> int:
+def _read_wordings(settings: Settings, run: warehouse.Run, asked: Iterable[Mapping[str, set[str]]]) -> int:
+    askers: dict[str, set[str]] = defaultdict(set)
+    for contents in asked:
+        for text, names in contents.items():
+            askers[text] |= names
     rows = [
-        (hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(), _question_id(text), masked(text), is_question(text))
-        for text in sorted(contents)
+        (hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(), _question_id(text), masked(text, names), is_question(text))
+        for text, names in sorted(askers.items())
     ]
     with warehouse.owned_transaction(settings, run) as connection:
         connection.cursor().executemany("insert into raw.question_wordings values (%s, %s, %s, %s) on conflict do nothing", rows)
@@ -72,7 +76,7 @@ def _read_wordings(settings: Settings, run: warehouse.Run, contents: Iterable[st
 
 
 def _place_all(
-    settings: Settings, catalog: Catalog, run: warehouse.Run, asked: Mapping[UUID, set[str]], recipe: "Recipe | None", say: Say
+    settings: Settings, catalog: Catalog, run: warehouse.Run, asked: question_booking.Asked, recipe: "Recipe | None", say: Say
 ) -> int:
     questions = {creator: {_question_id(content) for content in contents if is_question(content)} for creator, contents in asked.items()}
     question_vectors.make(settings, run, recipe, set().union(*questions.values()), say)
@@ -97,10 +101,10 @@ def _placed(connection: psycopg.Connection, recipe: "Recipe | None", before: Map
     taken = set(before.values())
     if recipe is None:
         return {question: before.get(question) or fresh_name([question], taken) for question in new}
-    from questions.grouping import centred, placed
+    from questions.grouping import placed
 
     ids, rows = question_vectors.load(connection, recipe, [*before, *new])
-    places = placed(centred(recipe, rows), [before.get(question) for question in ids], recipe.threshold)
+    places = placed(rows, [before.get(question) for question in ids], recipe.threshold)
     found: dict[Any, list[str]] = defaultdict(list)
     for question, place in zip([question for question in ids if question not in before], places, strict=True):
         found[place].append(question)
@@ -113,20 +117,31 @@ def _placed(connection: psycopg.Connection, recipe: "Recipe | None", before: Map
 
 
 def _regroup(settings: Settings, catalog: Catalog, run: warehouse.Run, say: Say) -> int:
-    """Group anew each creator whose questions, or whose models, are not those of the last time; each in a transaction of its own."""
+    """Group anew each creator whose questions, or whose models, are not those of the last time; each in a transaction of its own.
+
+    Creators with few questions come first: what may be read carefully in a night then serves most of them. Who waits keeps the groups that there are.
+    """
     with warehouse.connect(settings) as connection:
         creators = connection.execute(
-            """select g.creator_id, md5(string_agg(g.question_id, ',' order by g.question_id)), c.digest
-               from raw.question_groups g left join ops.question_clusterings c on c.creator_id = g.creator_id group by g.creator_id, c.digest order by 1"""
+            """select g.creator_id, count(*), md5(string_agg(g.question_id, ',' order by g.question_id)), c.digest
+               from raw.question_groups g left join ops.question_clusterings c on c.creator_id = g.creator_id group by g.creator_id, c.digest order by 2, 1"""
         ).fetchall()
-    recipe, moved = question_vectors.recipe(settings, say), 0
-    for number, (creator, digest, last) in enumerate(creators, start=1):
-        digest = f"{digest} {question_vectors.version(recipe)}"
+    hourly = question_vectors.recipe(settings, say)
+    budget, moved, waiting = settings.question_careful_texts, 0, 0
+    for number, (creator, count, digest, last) in enumerate(creators, start=1):
+        recipe = question_vectors.night_recipe(settings, hourly, count)
+        digest = f"{digest} {question_vectors.version(hourly)} {question_vectors.version(recipe)}"
         if digest == last:
             continue
         with warehouse.connect(settings) as connection:
             before = _groups_of(connection, creator)
-        question_vectors.make(settings, run, recipe, before, say)
+        question_vectors.make(settings, run, hourly, before, say)
+        if recipe is not hourly:
+            made, lacking = question_vectors.make(settings, run, recipe, before, say, most=budget)
+            budget -= made
+            if lacking:
+                waiting += 1
+                continue
         with warehouse.owned_transaction(settings, run) as connection:
             after = named(question_vectors.clusters(connection, recipe, before), before, _asks(connection, creator))
             moved += _write(connection, catalog, run, creator, after, before, question_vectors.version(recipe))
@@ -136,6 +151,10 @@ def _regroup(settings: Settings, catalog: Catalog, run: warehouse.Run, say: Say)
             )
         if number % 100 == 0:
             say(f"questions of {number:,} of {len(creators):,} creators grouped")
+    if waiting:
+        say(f"questions of {waiting:,} creators are grouped carefully in a later night (QUESTION_CAREFUL_TEXTS)")
+    with warehouse.owned_transaction(settings, run) as connection:
+        question_vectors.drop_others(connection, {hourly, question_vectors.night_recipe(settings, hourly, 0)})
     return moved
 
 

@@ -1,11 +1,13 @@
-"""Vectors of questions as they are kept: made once per question and version of the models, in pieces, and read back for one creator.
+"""Vectors of questions as they are kept: made once per question, recipe and version of the models, in pieces, and read back for one creator.
 
 Belongs here: which recipe the settings mean, `raw.question_vectors`. Does not: the models (questions.models), which group a question has (question_groups).
 
 A vector is made of the masked text: what is personal in it says nothing about what is asked.
 """
 
+import ctypes
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +26,21 @@ Say = Callable[[str], None]
 _AT_ONCE = 2048
 """Vectors made between two commits: a run that is killed has those it made."""
 _KIND = "<f2"
+_MMAP_THRESHOLD = -3
+"""The name of glibc's option for mallopt, in malloc.h."""
+_LARGE = 1 << 20
 WORDING = "wording"
 """The recipe without models: each normalised wording is a question of its own."""
 
 
 def recipe(settings: Settings, say: Say) -> "Recipe | None":
-    """The recipe of the settings, None for the wording alone; a `UsageProblem` when its models are not installed. Says which it is."""
+    """The recipe of the settings by which hours place questions, None for the wording alone; a `UsageProblem` when its models are not installed. Says which it is."""
     wanted = settings.question_grouping
     if wanted == WORDING:
         return None
+    with suppress(OSError, AttributeError):  # another C library has its own ways
+        # Large blocks go back to the system when they are freed: what the models used is not kept beside what the groups need (a quarter of the peak).
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
     from questions.grouping import MEANING
     from questions.texts import recipe_for
 
@@ -45,40 +53,59 @@ def recipe(settings: Settings, say: Say) -> "Recipe | None":
     return found
 
 
+def night_recipe(settings: Settings, hourly: "Recipe | None", count: int) -> "Recipe | None":
+    """The recipe by which a night groups a creator's `count` questions: the careful one where they are few, unless the settings say otherwise."""
+    from questions.grouping import CAREFUL
+    from questions.texts import CAREFUL_MOST
+
+    is_wanted = settings.question_grouping is None and settings.question_careful_texts > 0
+    return CAREFUL if is_wanted and count <= CAREFUL_MOST and CAREFUL.is_installed else hourly
+
+
 @cache
 def version(recipe: "Recipe | None") -> str:
     """What is kept with a group: the recipe and the versions of its models."""
     return f"{recipe.name}: {recipe.version}" if recipe else WORDING
 
 
-def make(settings: Settings, run: warehouse.Run, recipe: "Recipe | None", ids: Iterable[str], say: Say) -> None:
-    """Make the vectors of these questions that are missing or of another version."""
+def make(
+    settings: Settings, run: warehouse.Run, recipe: "Recipe | None", ids: Iterable[str], say: Say, most: int | None = None
+) -> tuple[int, int]:
+    """Make the vectors of this recipe that these questions lack, `most` of them at most; how many were made, and how many are lacking still."""
     if recipe is None:
-        return
+        return 0, 0
     with warehouse.connect(settings) as connection:
-        rows = connection.execute(
+        lacking = connection.execute(
             """select w.question_id, min(w.masked collate "C") from raw.question_wordings w
                where w.question_id = any(%s) and not exists (
                    select from raw.question_vectors v where v.question_id = w.question_id and v.version = %s)
                group by 1 order by 1""",
             (list(ids), version(recipe)),
         ).fetchall()
+    rows = lacking[:most]
     for begin in range(0, len(rows), _AT_ONCE):
         part = rows[begin : begin + _AT_ONCE]
         vectors = recipe.encode([normalised(text) for _, text in part]).astype(_KIND)
         with warehouse.owned_transaction(settings, run) as connection:
             connection.cursor().executemany(
-                """insert into raw.question_vectors values (%s, %s, %s)
-                   on conflict (question_id) do update set version = excluded.version, vector = excluded.vector""",
+                "insert into raw.question_vectors values (%s, %s, %s) on conflict do nothing",
                 [(question, version(recipe), row.tobytes()) for (question, _), row in zip(part, vectors, strict=True)],
             )
         if len(rows) > _AT_ONCE:
             say(f"{min(begin + _AT_ONCE, len(rows)):,} of {len(rows):,} questions read")
+    return len(rows), len(lacking) - len(rows)
+
+
+def drop_others(connection: psycopg.Connection, recipes: "Iterable[Recipe | None]") -> None:
+    """Drop the vectors of other recipes, and of other versions of these."""
+    connection.execute("delete from raw.question_vectors where version <> all(%s)", ([version(recipe) for recipe in recipes],))
 
 
 def load(connection: psycopg.Connection, recipe: "Recipe", ids: Iterable[str]) -> tuple[list[str], Any]:
-    """Those of the questions that have a vector of this recipe, in order of their ids, and the vectors."""
+    """Those of the questions that have a vector of this recipe, in order of their ids, and their vectors, centred."""
     import numpy as np
+
+    from questions.grouping import centred
 
     rows = connection.execute(
         'select question_id, vector from raw.question_vectors where question_id = any(%s) and version = %s order by question_id collate "C"',
@@ -89,7 +116,8 @@ def load(connection: psycopg.Connection, recipe: "Recipe", ids: Iterable[str]) -
     for place, (question, vector) in enumerate(rows):
         found.append(question)
         vectors[place] = np.frombuffer(vector, _KIND)
-    return found, vectors
+    del rows
+    return found, centred(recipe, vectors)
 
 
 def clusters(connection: psycopg.Connection, recipe: "Recipe | None", ids: Iterable[str]) -> list[list[str]]:
@@ -97,10 +125,10 @@ def clusters(connection: psycopg.Connection, recipe: "Recipe | None", ids: Itera
     ids = sorted(ids)
     if recipe is None:
         return [[question] for question in ids]
-    from questions.grouping import centred, group
+    from questions.grouping import group
 
     there, rows = load(connection, recipe, ids)
     found: dict[int, list[str]] = {}
-    for question, place in zip(there, group(centred(recipe, rows), recipe.threshold), strict=True):
+    for question, place in zip(there, group(rows, recipe.threshold), strict=True):
         found.setdefault(place, []).append(question)
     return [*found.values(), *([question] for question in sorted(set(ids).difference(there)))]

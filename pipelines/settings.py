@@ -71,7 +71,12 @@ class Settings(BaseSettings):
     )
     question_grouping: Literal["careful", "meaning", "letters", "wording"] | None = Field(
         None,
-        description="How questions are grouped: meaning (a sentence model), careful (two, slower), letters or wording; unset: meaning where installed, else letters.",
+        description="How questions are grouped: meaning (a sentence model), careful (two), letters or wording; unset: meaning, by night careful, else letters.",
+    )
+    question_careful_texts: int = Field(
+        20_000,
+        ge=0,
+        description="Questions that a night may read carefully (30 ms each) where QUESTION_GROUPING is unset; the rest follows in later nights. 0: none.",
     )
     exports_per_hour: int = Field(20, ge=1, description="Exports that a creator may ask for within an hour.")
     smtp_host: str | None = Field(None, description="Mail server for the creators' mornings; unset: nothing is mailed.")

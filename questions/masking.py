@@ -1,11 +1,11 @@
-"""Personal data in a text that others will read: e-mail and network addresses, telephone, card and account numbers, links, secrets, each replaced by a word in
-brackets.
+"""Personal data in a text that others will read: e-mail and network addresses, telephone, card and account numbers, links, secrets, full names of those who
+wrote it, each replaced by a word in brackets.
 
-Belongs here: rules over one text. Does not: names of people and of their accounts, which no rule tells from other words; whose text it is.
+Belongs here: rules over one text. Does not: other names of people and of their accounts, which no rule tells from other words; whose text it is.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address
 
 _TLD = r"[A-Za-z]{2,24}"
@@ -59,11 +59,20 @@ _NUMBER = re.compile(rf"(?<![\w.,])(?:[+\uff0b]|\()?\d[\d\s().\u00a0/{_DASHES}{_
 _FEWEST_DIGITS, _CARD_DIGITS = 8, 13
 
 
-def masked(text: str) -> str:
-    """The text with personal data replaced; a text without any is returned as it is. Masking a masked text changes nothing."""
+def masked(text: str, names: Iterable[str] = ()) -> str:
+    """The text with personal data replaced; a text without any is returned as it is. Masking a masked text changes nothing.
+
+    Of `names`, those of who wrote it, the full ones are replaced: a single one ("Will", "Mark") is too often another word.
+    """
     for pattern, word in _RULES:
         text = pattern.sub(word, text)
-    return _NUMBER.sub(_mask_number, text)
+    text = _NUMBER.sub(_mask_number, text)
+    for name in sorted(names, key=lambda name: (-len(name), name)):
+        words = name.split()
+        if len(words) > 1:
+            spelled = r"[\W_]{1,3}".join(map(re.escape, words))
+            text = re.sub(rf"(?<!\w){spelled}(?!\w)", "[name]", text, flags=re.IGNORECASE)
+    return text
 
 
 def _mask_number(found: re.Match[str]) -> str:

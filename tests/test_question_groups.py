@@ -1,14 +1,20 @@
 """Questions grouped by meaning in a run: which wordings are one question, that groups stay, what is masked, what is dropped, runs that are killed."""
 
+import csv
 import random
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
-from pipelines import comparison, forgetting, keeping, question_booking, question_vectors, restoration
+from pipelines import comparison, forgetting, keeping, question_booking, question_groups, question_vectors, restoration, warehouse
+from pipelines.runs import NIGHTLY_JOB
+from pipelines.settings import ROOT
+from questions.grouping import CAREFUL
 from questions.naming import Move, fresh_name, moves, named
+from questions.scoring import score
 from tests import steps
 from tests.oracle.edges import drop_edges
 from tests.small_source import CATALOG, MARCH, NOON, SmallSource
@@ -19,6 +25,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 RESET = ("How do I reset my portfolio?", "reset portfolio??", "how can i reset the portfolio")
 OTHERS = ("Are there subtitles in Spanish?", "When do I receive the certificate?")
 PERSONAL = "Mail the invoice to ann.private@example.com or call +49 151 2345 6789"
+KNOWN = ROOT / "tests" / "known_questions.csv"
 THANKS = "Thank you so much!!"
 GROUPS = "select creator_id, question_id, group_id, version, since_as_of from raw.question_groups order by 1, 2"
 TABLE = "select t::text from analytics.top_questions t order by 1"
@@ -168,6 +175,72 @@ def test_what_only_a_forgotten_student_asked_is_dropped(source: SmallSource) -> 
         (0,)
     ]
     assert source.fetch(f"select count(*) from raw.question_groups where creator_id = '{ACME}'") == [(5,)]
+
+
+def _known(path: Path) -> list[tuple[str, str]]:
+    """Questions and their groups. The pipeline takes ten characters for no question: a mark, which is no part of the wording, makes them one."""
+    with path.open(encoding="utf-8") as file:
+        return [(row["question"].ljust(11, "?"), row["group_id"]) for row in csv.DictReader(file)]
+
+
+def _group(source: SmallSource, after: timedelta, *, nightly: bool = False) -> question_groups.Grouped:
+    """Read, book and group, without what is built of it."""
+    source.read(as_of=NOON + after)
+    guard = warehouse.RunGuard(source.settings)
+    try:
+        run = guard.enter(warehouse.Run(uuid4().hex, NIGHTLY_JOB if nightly else "hourly", NOON + after), steps.silent)
+        return question_groups.group_new(source.settings, CATALOG, run, is_nightly=nightly, say=steps.silent)
+    finally:
+        guard.leave()
+
+
+def _f1(source: SmallSource, creator: UUID, known: list[tuple[str, str]]) -> float:
+    """How well the creator's groups are those that are known; what is no question is a group of its own."""
+    groups = dict(
+        source.fetch(
+            f"""select m.content, g.group_id from raw.chat_sessions s inner join raw.chat_messages m on m.session_id = s.id
+                inner join raw.question_wordings w on w.wording_id = md5(m.content)
+                inner join raw.question_groups g on g.creator_id = s.creator_id and g.question_id = w.question_id where s.creator_id = '{creator}'"""
+        )
+    )
+    return score([group for _, group in known], [groups.get(text, text) for text, _ in known]).f1
+
+
+@pytest.mark.skipif(not CAREFUL.is_installed, reason="the two sentence models are not installed (Linux on x86-64 only)")
+@pytest.mark.parametrize(
+    ("path", "by_hour", "by_night", "first"),
+    [(KNOWN, 0.7, 0.7, 8 * DAY), (ROOT.parent / "shared/data/questions/same_question_dev.csv", 0.54, 0.6, 12 * DAY)],
+    ids=["course", "one subject"],
+)
+def test_known_groups_are_found_by_the_pipeline(source: SmallSource, path: Path, by_hour: float, by_night: float, first: timedelta) -> None:
+    """All as one creator's; the night reads carefully as much as it may, goes on where the last one stopped, and what it grouped stays."""
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    known = _known(path)
+    creator, student, count = uuid4(), uuid4(), len({question for question, _ in known})
+    source.add("creators", id=creator)
+    source.add("students", id=student, creator_id=creator)
+    _ask(source, creator, student, *(text for text, _ in known))
+    _group(source, first)
+    found = _f1(source, creator, known)
+    print(f"F1 of {path.name}: {found:.3f} by the hour")
+    assert found >= by_hour
+    before = source.fetch(GROUPS)
+    few = replace(source, settings=source.settings.model_copy(update={"question_careful_texts": count // 2 + 1}))
+    _group(few, first + DAY, nightly=True)
+    carefully = (
+        "select count(*) from raw.question_vectors v inner join raw.question_groups g using (question_id) where v.version like 'careful%'"
+    )
+    assert 0 < source.fetch(f"{carefully} and g.creator_id = '{creator}'")[0][0] < count
+    assert source.fetch(GROUPS) == before, "who waits keeps the groups"
+    _group(few, first + 2 * DAY, nightly=True)
+    found = _f1(source, creator, known)
+    print(f"{found:.3f} by night")
+    assert found >= by_night
+    _ask(source, creator, student, f"{known[0][0]} please", minutes=90)
+    assert _group(source, first + 2 * DAY + HOUR).placed_count == 1
+    assert _f1(source, creator, [*known, (f"{known[0][0]} please", known[0][1])]) >= by_night
+    assert _group(source, first + 3 * DAY, nightly=True).moved_count <= count // 10
 
 
 def test_a_cluster_keeps_the_name_of_the_group_with_most_asks() -> None:
