@@ -15,7 +15,7 @@ from tests.oracle.numbers import rate
 
 
 def cohort_retention(moment: Moment, kept: dict[StudentDay, Day], opened_as_of: datetime) -> dict[tuple, dict[str, Any]]:
-    """One row per creator, cohort and month up to the present one."""
+    """One row per creator who has not left, cohort and month up to the present one."""
     joined: dict[tuple[UUID, date], set[UUID]] = defaultdict(set)
     active: dict[tuple[UUID, date], set[UUID]] = defaultdict(set)
     for (student_id, on), day in kept.items():
@@ -24,8 +24,10 @@ def cohort_retention(moment: Moment, kept: dict[StudentDay, Day], opened_as_of: 
             joined[place].add(student_id)
         if day.is_active:
             active[place].add(student_id)
-    rows = {}
+    rows, there_is = {}, {row["id"] for row in moment.mirror.all("creators")}
     for (creator_id, cohort), members in joined.items():
+        if creator_id not in there_is:
+            continue
         for number, month in enumerate(_months(cohort, moment.zones.today(creator_id, moment.as_of))):
             there = members & active[creator_id, month]
             rows[creator_id, cohort, month] = {

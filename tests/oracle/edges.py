@@ -176,6 +176,7 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("int_student_months", "int_student_days"): _JOIN,
     ("int_student_months", "int_watch_days"): _WATCH,
     ("cohort_retention", "int_student_months"): _WATCH,
+    ("cohort_retention", "creators"): (Remove(3, _NOW, "creators", 0),),
     ("cohort_retention", "midnight"): (),
     ("int_acting_hours", "quiz_attempts"): _TRY,
     ("int_acting_hours", "students"): (Attempt(0, _ago(5), 0, 0, 50, False), *_STUDENT_ALONE),

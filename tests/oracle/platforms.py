@@ -193,7 +193,10 @@ def platforms(draw: st.DrawFn) -> list[Event]:
     ]  # fmt: skip
     history = draw(st.lists(_happenings(st.just(founded), _long_ago if founded == 0 else _recent), min_size=5, max_size=25))
     later = draw(st.lists(_happenings(st.integers(founded + 1, 9), _when), min_size=10, max_size=40))
-    return first + history + sorted(later, key=lambda event: event.run)
+    leaving = st.builds(removals.Remove, run=st.integers(founded + 1, 9), when=_when, table=st.just("creators"), number=st.just(0))
+    # Few: a night that would lose a fifth of a table's rows stops, and rightly.
+    leaves = [draw(leaving)] if draw(st.integers(0, 7)) == 0 else []
+    return first + history + sorted([*later, *leaves], key=lambda event: event.run)
 
 
 def draw_platform(number: int) -> list[Event]:
