@@ -266,6 +266,13 @@ def test_attacks_show_nothing_of_the_other(eve: Intruder, warm: Warm, with_token
     assert {mart.name: _count(eve, mart.name, eve.other) for mart in MARTS} == before
 
 
+def test_a_bound_token_shows_in_no_list_of_statements(eve: Intruder) -> None:
+    """Postgres shows sessions of one login each other's statements: the token must not be part of any."""
+    with eve.session(eve.token) as victim, eve.session() as spy:
+        shown = spy.execute("select query from pg_stat_activity where pid = %s", (victim.info.backend_pid,)).fetchone()
+    assert shown == ("select set_config('ops.token', $1, true)",)
+
+
 COLUMNS = {mart.name: [column.name for column in mart.columns] for mart in MARTS}
 
 
