@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import yaml
 
 DOORS = ("incoming", "marts")
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C: a tenth of the time, for 22 files at each door
 SAMPLE_SIZE = 10
 _FOLDER = Path(__file__).parent
 _SEVERITIES = {"error": "critical", "warn": "warning"}
@@ -76,7 +77,7 @@ def suites(door: str) -> list[Suite]:
 
 
 def _read(door: str, path: Path) -> Suite:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  a safe one
     try:
         rules = tuple(Rule(r["rule"], r["expect"], r["kwargs"], r["severity"], r["because"]) for r in content["rules"])
         suite = Suite(door, path.stem, rules, tuple(content["key"]), content.get("no_rule_because") or {})

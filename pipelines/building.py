@@ -4,7 +4,7 @@ Belongs here: which models are built and how, their versions, gate tests and wha
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ import psycopg
 from pipelines import additions, compiled, gates, models, pieces, published_tables, touching, warehouse
 from pipelines.catalog import Catalog
 from pipelines.dbt_runs import NodeResult, failing_creators, run_dbt
-from pipelines.models import GateTest
+from pipelines.models import DataTest
 from pipelines.settings import Settings
 
 _THREADS = "4"
@@ -115,31 +115,32 @@ def test(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly
         is_idle = not whole and not touching.touched_counts(connection)
     if is_idle and not is_nightly:
         return []
-    if whole:
-        published_tables.make(settings, catalog.marts.values())  # tests compare with what is published
     if whole or is_nightly:
-        selection = [] if is_nightly else ["--select", "tag:gate"]
-        variables = {} if is_nightly else {"is_narrowed": True, "whole": whole}
-        results = run_dbt(settings, ["test", "--exclude-resource-type", "unit_test", *selection], variables)
+        published_tables.make(settings, catalog.marts.values())  # tests compare with what is published
+    if is_nightly:
+        results = _ask_all(settings, catalog.tests.values(), compiled.whole_tests(settings, catalog))
+    elif whole:
+        selection = ["--exclude-resource-type", "unit_test", "--select", "tag:gate"]
+        results = run_dbt(settings, ["test", *selection], {"is_narrowed": True, "whole": whole})
     else:
-        results = _test_pieces(settings, catalog)
+        gates_asked = [test for test in catalog.tests.values() if test.is_gate]
+        results = _ask_all(settings, gates_asked, compiled.narrowed(settings, catalog))
     _hold_back(settings, run, results)
     return results
 
 
-def _test_pieces(settings: Settings, catalog: Catalog) -> list[NodeResult]:
-    """The gate tests on touched keys, some at the same time: each selects the rows that break it."""
-    queries = compiled.narrowed(settings, catalog)
+def _ask_all(settings: Settings, tests: Iterable[DataTest], queries: Mapping[str, str]) -> list[NodeResult]:
+    """Some tests at the same time: each selects the rows that break it."""
     with pieces.connections(settings) as free, ThreadPoolExecutor(pieces.AT_ONCE) as threads:
 
-        def ask(test: GateTest) -> NodeResult:
+        def ask(test: DataTest) -> NodeResult:
             with pieces.borrowed(free) as connection:
                 return _ask(connection, test, queries[test.name])
 
-        return list(threads.map(ask, catalog.gate_tests.values()))
+        return list(threads.map(ask, tests))
 
 
-def _ask(connection: psycopg.Connection, test: GateTest, query: str) -> NodeResult:
+def _ask(connection: psycopg.Connection, test: DataTest, query: str) -> NodeResult:
     began = time.perf_counter()
     try:
         row = connection.execute(warehouse.trusted_sql(f"select count(*) from ({query}) as failing")).fetchone()
@@ -147,7 +148,8 @@ def _ask(connection: psycopg.Connection, test: GateTest, query: str) -> NodeResu
         status, count, message = "error", None, warehouse.explain(error)
     else:
         count = row[0] if row else 0
-        status, message = ("fail", f"got {count} results, wanted 0") if count else ("pass", "")
+        bad = "warn" if test.is_warning else "fail"
+        status, message = (bad, f"got {count} results, wanted 0") if count else ("pass", "")
     return NodeResult(test.unique_id, test.name, "test", status, round(time.perf_counter() - began, 3), None, count, message, query)
 
 

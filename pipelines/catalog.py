@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from pipelines.contract import SourceTable, load_tables
-from pipelines.models import GateTest, Model, load_gate_tests, load_models
+from pipelines.models import DataTest, Model, load_models, load_tests
 from pipelines.problem import Problem
 from pipelines.settings import ROOT
 
@@ -108,7 +108,7 @@ class Catalog:
     marts: Mapping[str, Mart]
     reports: Mapping[str, Report]
     models: Mapping[str, Model]
-    gate_tests: Mapping[str, GateTest]
+    tests: Mapping[str, DataTest]
     ledger: Mapping[str, str]
 
     def edition(self, cadence: str) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ def load_catalog(manifest: Mapping[str, Any] | None = None) -> Catalog:
     reports = {report.name: report for report in map(_report, manifest["exposures"].values())}
     sources = load_tables(node for node in manifest["sources"].values() if node["source_name"] == "raw")
     ledger = {node["name"]: node["description"] for node in manifest["sources"].values() if node["source_name"] == "ledger"}
-    return Catalog(sources, marts, reports, load_models(manifest), load_gate_tests(manifest), ledger)
+    return Catalog(sources, marts, reports, load_models(manifest), load_tests(manifest), ledger)
 
 
 def _column(column: Mapping[str, Any]) -> MartColumn:

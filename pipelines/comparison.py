@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from pipelines import touching, warehouse
+from pipelines import compiled, touching, warehouse
 from pipelines.catalog import Catalog
-from pipelines.dbt_runs import run_dbt
 from pipelines.models import Model
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -71,7 +70,7 @@ def compare(settings: Settings, catalog: Catalog, *, say: Callable[[str], None] 
     Kept models (primary data) hold what the source forgot, so rows are never too many there; with `greatest` a stored value may be the greater one.
     Models that read a kept one read the stored rows. Those that wait for a nightly run are left out. A `Problem` when the tables are not those of the last booking.
     """
-    queries = _compile(settings, catalog)
+    queries = compiled.whole_models(settings, catalog)
     with warehouse.connect(settings) as connection:
         try:
             connection.execute("set transaction isolation level repeatable read")
@@ -79,7 +78,7 @@ def compare(settings: Settings, catalog: Catalog, *, say: Callable[[str], None] 
             _stand_at_the_last_build(connection)
             _make_scratch(connection)
             found, waiting = [], touching.waiting_tables(connection)
-            for name, query in _to_scratch(connection, catalog, queries).items():
+            for name, query in _to_scratch(catalog, queries).items():
                 if name in waiting:
                     continue
                 difference = _compare_model(connection, catalog.models[name], query)
@@ -89,16 +88,6 @@ def compare(settings: Settings, catalog: Catalog, *, say: Callable[[str], None] 
             return found
         finally:
             connection.rollback()
-
-
-def _compile(settings: Settings, catalog: Catalog) -> dict[str, str]:
-    """The SQL of every model, computed whole: without the variable `whole` nothing narrows it to touched keys."""
-    results = run_dbt(settings, ["compile", "--no-populate-cache", "--select", "resource_type:model", "--indirect-selection", "empty"], {})
-    compiled = {result.name: result.compiled_sql for result in results}
-    missing = [model.name for model in catalog.models.values() if model.kind != "seed" and not compiled.get(model.name)]
-    if missing:
-        raise Problem(f"dbt did not compile {', '.join(missing[:3])}, so there is nothing to compare with; see `dbt compile`.")
-    return compiled
 
 
 def _stand_at_the_last_build(connection: psycopg.Connection) -> None:
@@ -119,14 +108,10 @@ def _make_scratch(connection: psycopg.Connection) -> None:
     )
 
 
-def _to_scratch(connection: psycopg.Connection, catalog: Catalog, queries: Mapping[str, str]) -> dict[str, str]:
+def _to_scratch(catalog: Catalog, queries: Mapping[str, str]) -> dict[str, str]:
     """The queries, parents first, with each model in them replaced by its scratch copy; seeds and kept models are read where they are."""
     ordered = [model for model in catalog.models.values() if model.kind != "seed"]
-    moved = {
-        f'"{connection.info.dbname}"."{model.schema}"."{model.name}"': f'"{SCHEMA}"."{model.name}"'
-        for model in ordered
-        if not model.is_kept
-    }
+    moved = {f'"{model.schema}"."{model.name}"': f'"{SCHEMA}"."{model.name}"' for model in ordered if not model.is_kept}
     result = {}
     for model in ordered:
         query = queries[model.name]

@@ -67,12 +67,17 @@ class Model:
 
 
 @dataclass(frozen=True)
-class GateTest:
-    """A dbt test that runs before each publish, on the rows that are about to be published; `version` as for a model."""
+class DataTest:
+    """A dbt data test: SQL that gives the rows that break it; `version` as for a model.
+
+    `is_gate`: asked before each publish, on the rows that are about to be published; the others nightly. `is_warning`: it holds nobody back.
+    """
 
     name: str
     unique_id: str
     version: str
+    is_gate: bool
+    is_warning: bool
 
 
 def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
@@ -112,11 +117,14 @@ def load_models(manifest: Mapping[str, Any]) -> dict[str, Model]:
     return found
 
 
-def load_gate_tests(manifest: Mapping[str, Any]) -> dict[str, GateTest]:
-    """All tests tagged `gate`, by name."""
+def load_tests(manifest: Mapping[str, Any]) -> dict[str, DataTest]:
+    """All data tests, by name."""
     version = _versions(manifest)
-    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test" and "gate" in node["tags"]]
-    return {node["name"]: GateTest(node["name"], node["unique_id"], version(node["unique_id"])) for node in tests}
+    return {
+        node["name"]: DataTest(node["name"], key, version(key), "gate" in node["tags"], node["config"]["severity"].lower() == "warn")
+        for key, node in manifest["nodes"].items()
+        if node["resource_type"] == "test"
+    }
 
 
 def _models_and_seeds(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,6 +148,8 @@ def _versions(manifest: Mapping[str, Any]) -> Callable[[str], str]:
             node["config"].get("indexes"),
             _macros(manifest, node),
         ]
+        if generic := node.get("test_metadata"):
+            own.append(generic["kwargs"])
         above = [version(parent) for parent in sorted(node["depends_on"].get("nodes", [])) if parent in nodes]
         return hashlib.sha256(json.dumps([own, above], sort_keys=True).encode()).hexdigest()[:16]
 

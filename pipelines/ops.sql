@@ -130,7 +130,7 @@ create table if not exists ops.last_save (
 comment on table ops.last_save is 'The save that wrote the index in the ledger''s bucket. While one runs, earlier_save_id is the one before it: the index is of either.';
 
 create table if not exists ops.compiled (name text primary key, version text not null, query text not null);
-comment on table ops.compiled is 'SQL of models and gate tests, narrowed to touched keys, as dbt compiled it for this version of their code.';
+comment on table ops.compiled is 'SQL of models and data tests, narrowed to touched keys and over all rows (whole), as dbt compiled it for this version of their code.';
 
 -- The instant that the run computes for. A setting of the session wins, so that tables can be computed again for another instant.
 create or replace function ops.as_of() returns timestamptz language plpgsql stable parallel safe as $$

@@ -9,10 +9,11 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
+from psycopg import sql
 
-from pipelines import building
+from pipelines import building, warehouse
 from pipelines.catalog import Catalog
-from pipelines.dbt_runs import NodeResult, failing_keys, run_dbt
+from pipelines.dbt_runs import NodeResult, failing_keys
 from pipelines.runs import NIGHTLY_JOB, enter_run, plain_failures
 from pipelines.settings import Settings
 
@@ -141,9 +142,9 @@ def nightly_checks(dbt: dg.AssetsDefinition, manifest: Mapping[str, Any]) -> lis
 
 
 def build_freshness(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetChecksDefinition:
-    """The source freshness of dbt as checks on `raw`. They warn only: a quiet night is no error."""
+    """How fresh the sources are, by what their yml calls usual, as checks on `raw`. They warn only: a quiet night is no error."""
     sources = {
-        node["unique_id"]: node["name"]
+        node["name"]: (node["loaded_at_field"], node["freshness"]["warn_after"])
         for node in manifest["sources"].values()
         if (node.get("freshness") or {}).get("warn_after", {}).get("count")
     }
@@ -151,24 +152,34 @@ def build_freshness(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asset
         dg.AssetCheckSpec(
             "freshness",
             asset=["raw", name],
-            description="Warns when the newest row is older than the source declares as usual (dbt source freshness).",
+            description="Warns when the newest row is older than the source declares as usual (freshness in the yml).",
         )
-        for name in sources.values()
+        for name in sources
     ]
 
     @dg.multi_asset_check(name="freshness", specs=specs, description="How old the newest row of each source table is.")
     def freshness(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        with plain_failures():
-            results = run_dbt(settings, ["source", "freshness"], {})
-        for result in results:
-            if result.unique_id in sources:
-                is_fresh = result.status == "pass"
-                yield dg.AssetCheckResult(
-                    passed=is_fresh,
-                    asset_key=["raw", sources[result.unique_id]],
-                    check_name="freshness",
-                    severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"status": result.status, "message": result.message},
-                )
+        for name, (field, usual) in sources.items():
+            with plain_failures():
+                newest, is_fresh = _newest(settings, name, field, f"{usual['count']} {usual['period']}")
+            yield dg.AssetCheckResult(
+                passed=is_fresh,
+                asset_key=["raw", name],
+                check_name="freshness",
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"newest": newest or "no row", "usual": f"{usual['count']} {usual['period']}"},
+            )
 
     return freshness
+
+
+def _newest(settings: Settings, table: str, field: str, usual: str) -> tuple[str | None, bool]:
+    """The newest instant of a table of `raw`, and whether it is no older than usual. What `dbt source freshness` asks, without starting dbt each hour."""
+    with warehouse.connect(settings) as connection:
+        row = connection.execute(
+            warehouse.trusted_sql("select max({})::text, coalesce(max({}) >= now() - {}::interval, false) from {}").format(
+                warehouse.trusted_sql(field), warehouse.trusted_sql(field), usual, sql.Identifier("raw", table)
+            )
+        ).fetchone()
+    assert row is not None  # an aggregate without group by always gives one row
+    return row

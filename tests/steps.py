@@ -7,15 +7,32 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 
-from pipelines import audit, booking, building, ingest, publish, question_groups, warehouse
+from pipelines import audit, booking, building, compiled, ingest, publish, question_groups, warehouse
 from pipelines.catalog import Catalog
 from pipelines.publish import TablePublished
 from pipelines.runs import NIGHTLY_JOB
 from pipelines.settings import Settings
 
+_compiled: list[tuple[str, str, str]] = []
+"""Rows of `ops.compiled`, from the first database of this process."""
+
 
 def silent(line: str) -> None:
     """Progress that nobody reads."""
+
+
+def lend_compiled(settings: Settings, catalog: Catalog) -> None:
+    """Give a fresh database the SQL that dbt compiled for another one: it names no database, and a version that differs is compiled anew all the same."""
+    with warehouse.connect(settings) as connection:
+        if connection.execute("select from ops.compiled limit 1").fetchone() is not None:
+            return
+        if _compiled:
+            connection.cursor().executemany("insert into ops.compiled values (%s, %s, %s) on conflict do nothing", _compiled)
+            return
+    for compile_and_keep in (compiled.narrowed, compiled.whole_models, compiled.whole_tests):
+        compile_and_keep(settings, catalog)
+    with warehouse.connect(settings) as connection:
+        _compiled.extend(connection.execute("select name, version, query from ops.compiled").fetchall())
 
 
 def run(
@@ -33,6 +50,7 @@ def run(
 
     Without `is_tested` no test is asked; with `is_grouped` questions are masked and grouped by meaning. `after` is told the name of each step that is done.
     """
+    lend_compiled(settings, catalog)
     guard = warehouse.RunGuard(settings)
     try:
         entered = guard.enter(warehouse.Run(uuid.uuid4().hex, NIGHTLY_JOB if is_nightly else "hourly", as_of), silent)

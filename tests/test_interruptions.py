@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from tests.platform import Platform
@@ -37,10 +38,11 @@ def _kill_when(platform: Platform, query: str, *arguments: str) -> None:
     process = platform.start(*arguments)
     try:
         deadline = time.monotonic() + 240
-        while platform.fetch(query) != [(True,)]:
-            assert process.poll() is None, "the run ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
+        with psycopg.connect(platform.environment["DATABASE_URL"], autocommit=True) as connection:
+            while connection.execute(query.encode()).fetchone() != (True,):
+                assert process.poll() is None, "the run ended before it could be killed"
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()

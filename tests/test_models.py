@@ -16,7 +16,7 @@ import yaml
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from pipelines import booking, ingest, warehouse
+from pipelines import booking, building, compiled, ingest, published_tables, warehouse
 from pipelines.catalog import PROJECT_DIR, load_catalog, read_manifest
 from pipelines.dbt_runs import NodeResult, run_dbt
 from pipelines.local import source
@@ -194,6 +194,13 @@ def test_every_model_and_test_of_the_project_is_good(results: dict[str, NodeResu
     kinds = {result.kind for result in results.values()}
     assert bad == {}, "\n".join(f"{name}: {said}" for name, said in bad.items() if said)
     assert {"model", "seed", "test", "unit_test"} <= kinds
+
+
+def test_asked_without_dbt_every_test_says_the_same(built: Settings, results: dict[str, NodeResult]) -> None:
+    published_tables.make(built, CATALOG.marts.values())
+    asked = building._ask_all(built, CATALOG.tests.values(), compiled.whole_tests(built, CATALOG))
+    by_dbt = {result.unique_id: (result.status, result.failure_count) for result in results.values() if result.kind == "test"}
+    assert {result.unique_id: (result.status, result.failure_count) for result in asked} == by_dbt
 
 
 def test_example_queries_of_the_page_of_tables_run(tables: psycopg.Connection[dict[str, Any]]) -> None:
