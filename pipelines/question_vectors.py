@@ -26,8 +26,8 @@ Say = Callable[[str], None]
 _AT_ONCE = 2048
 """Vectors made between two commits: a run that is killed has those it made."""
 _KIND = "<f2"
-_MMAP_THRESHOLD = -3
-"""The name of glibc's option for mallopt, in malloc.h."""
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
+"""The names of glibc's options for mallopt, in malloc.h."""
 _LARGE = 1 << 20
 WORDING = "wording"
 """The recipe without models: each normalised wording is a question of its own."""
@@ -39,8 +39,9 @@ def recipe(settings: Settings, say: Say) -> "Recipe | None":
     if wanted == WORDING:
         return None
     with suppress(OSError, AttributeError):  # another C library has its own ways
-        # Large blocks go back to the system when they are freed: what the models used is not kept beside what the groups need (a quarter of the peak).
+        # Large blocks go back to the system when they are freed, and threads share one heap: what the models used is not kept beside what the groups need.
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
     from questions.grouping import MEANING
     from questions.texts import recipe_for
 
@@ -107,17 +108,18 @@ def load(connection: psycopg.Connection, recipe: "Recipe", ids: Iterable[str]) -
 
     from questions.grouping import centred
 
-    rows = connection.execute(
-        'select question_id, vector from raw.question_vectors where question_id = any(%s) and version = %s order by question_id collate "C"',
-        (list(ids), version(recipe)),
-        binary=True,
-    )
-    found, vectors = [], np.empty((rows.rowcount, recipe.size), _KIND)
-    for place, (question, vector) in enumerate(rows):
-        found.append(question)
-        vectors[place] = np.frombuffer(vector, _KIND)
-    del rows
-    return found, centred(recipe, vectors)
+    wanted = list(ids)
+    found, vectors = [], np.empty((len(wanted), recipe.size), np.float32)
+    with connection.cursor("vectors", binary=True) as rows:  # some at a time: all of a creator's at once would be half as much again
+        rows.itersize = _AT_ONCE
+        rows.execute(
+            'select question_id, vector from raw.question_vectors where question_id = any(%s) and version = %s order by question_id collate "C"',
+            (wanted, version(recipe)),
+        )
+        for place, (question, vector) in enumerate(rows):
+            found.append(question)
+            vectors[place] = np.frombuffer(vector, _KIND)
+    return found, centred(recipe, vectors[: len(found)])
 
 
 def clusters(connection: psycopg.Connection, recipe: "Recipe | None", ids: Iterable[str]) -> list[list[str]]:

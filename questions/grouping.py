@@ -74,13 +74,13 @@ def _means_at_large() -> dict[str, Vectors]:
 
 @_on_one_thread
 def centred(recipe: Recipe, vectors: Vectors) -> Vectors:
-    """Rows of length 1 whose products are the similarity within this set."""
-    found, begin = np.empty(vectors.shape, np.float32), 0
+    """The rows (float32) of length 1 whose products are the similarity within this set. In place: a creator's vectors are many."""
+    begin = 0
     for model, weight in recipe.parts:
-        part, given = (rows[:, begin : begin + model.size] for rows in (found, vectors))
+        part = vectors[:, begin : begin + model.size]
         begin += model.size
         usual = _means_at_large().get(model.name, np.zeros(model.size, np.float32))
-        np.subtract(given, (given.sum(0, dtype=np.float32) + _PRIOR * usual) / (len(given) + _PRIOR), out=part)
+        part -= (part.sum(0) + _PRIOR * usual) / (len(part) + _PRIOR)
         _make_unit(part)
         if len(part) >= _SHARED_LEAST:
             direction = _shared_direction(part)
@@ -89,11 +89,11 @@ def centred(recipe: Recipe, vectors: Vectors) -> Vectors:
                 block -= np.outer(block @ direction, direction)
             _make_unit(part)
         part *= np.float32(np.sqrt(weight))
-    return found
+    return vectors
 
 
 def _make_unit(rows: Vectors) -> None:
-    """As `models.unit`, in place: a creator's vectors are many."""
+    """As `models.unit`, in place."""
     rows /= np.maximum(np.sqrt(np.einsum("ij,ij->i", rows, rows)), np.float32(1e-9))[:, None]
 
 

@@ -14,7 +14,7 @@ from questions.models import THREADS, Vectors
 
 _NEIGHBOURS = 48
 """Neighbours of a text that may join its group at first; groups have the neighbours of all their texts."""
-_BLOCK = 128
+_BLOCK = 64
 """Texts compared with all others at a time."""
 _FEW = 2048
 """Texts up to which one thread compares them: more cost more than they bring."""

@@ -220,6 +220,7 @@ def test_known_groups_are_found_by_the_pipeline(source: SmallSource, path: Path,
     creator, student, count = uuid4(), uuid4(), len({question for question, _ in known})
     source.add("creators", id=creator)
     source.add("students", id=student, creator_id=creator)
+    _group(source, first - HOUR, nightly=True)  # nothing of the others is left to read
     _ask(source, creator, student, *(text for text, _ in known))
     _group(source, first)
     found = _f1(source, creator, known)
@@ -234,6 +235,7 @@ def test_known_groups_are_found_by_the_pipeline(source: SmallSource, path: Path,
     assert 0 < source.fetch(f"{carefully} and g.creator_id = '{creator}'")[0][0] < count
     assert source.fetch(GROUPS) == before, "who waits keeps the groups"
     _group(few, first + 2 * DAY, nightly=True)
+    assert source.fetch(f"{carefully} and g.creator_id = '{creator}'") == [(count,)]
     found = _f1(source, creator, known)
     print(f"{found:.3f} by night")
     assert found >= by_night
