@@ -63,7 +63,7 @@ def build(
         additions.clear(connection, [catalog.models[name] for name in plan.whole])
     results = _build_pieces(settings, catalog, run, plan) if plan.pieces else []
     if all(result.is_good for result in results):  # what is built whole rests on pieces at most, never the other way round
-        results += _build_whole(settings, catalog, plan)
+        results += _build_whole(settings, plan)
     _note_versions(settings, catalog, run, [result.name for result in results if result.is_good and result.name in plan.whole])
     say(f"built {len(plan.whole)} models whole, {len(plan.pieces)} by touched keys")
     if all(result.is_good for result in results):
@@ -77,11 +77,11 @@ def _build_pieces(settings: Settings, catalog: Catalog, run: warehouse.Run, plan
     return pieces.bring_up(settings, run, [model for model in followers if model.name in plan.pieces], queries, followers)
 
 
-def _build_whole(settings: Settings, catalog: Catalog, plan: Plan) -> list[NodeResult]:
-    seeds = sorted(name for name in plan.whole if catalog.models[name].kind == "seed")
-    results = run_dbt(settings, ["seed", "--select", *seeds], {}) if seeds else []
-    rest = sorted(plan.whole.difference(seeds))
-    return results + (run_dbt(settings, ["run", "--select", *rest, "--threads", _THREADS], {}) if rest else [])
+def _build_whole(settings: Settings, plan: Plan) -> list[NodeResult]:
+    if not plan.whole:
+        return []
+    kinds = ["--resource-type", "seed", "--resource-type", "model"]
+    return run_dbt(settings, ["build", *kinds, "--select", *sorted(plan.whole), "--threads", _THREADS], {})
 
 
 def rebuild(
@@ -117,14 +117,14 @@ def test(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly
         return []
     if whole or is_nightly:
         published_tables.make(settings, catalog.marts.values())  # tests compare with what is published
-    if is_nightly:
-        results = _ask_all(settings, catalog.tests.values(), compiled.whole_tests(settings, catalog))
-    elif whole:
+    asked = [test for test in catalog.tests.values() if is_nightly or test.is_gate]
+    if is_nightly or all(model.name in whole for model in catalog.models.values() if model.touch_key):
+        results = _ask_all(settings, asked, compiled.whole_tests(settings, catalog))
+    elif whole:  # some tables whole, of the others the touched keys
         selection = ["--exclude-resource-type", "unit_test", "--select", "tag:gate"]
         results = run_dbt(settings, ["test", *selection], {"is_narrowed": True, "whole": whole})
     else:
-        gates_asked = [test for test in catalog.tests.values() if test.is_gate]
-        results = _ask_all(settings, gates_asked, compiled.narrowed(settings, catalog))
+        results = _ask_all(settings, asked, compiled.narrowed(settings, catalog))
     _hold_back(settings, run, results)
     return results
 

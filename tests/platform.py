@@ -12,6 +12,10 @@ from typing import Self
 
 import psycopg
 
+from pipelines import warehouse
+from pipelines.catalog import load_catalog
+from pipelines.settings import Settings
+from tests import steps
 from tests.program import KEPT, Cold, Process, Program
 
 
@@ -26,6 +30,12 @@ class Platform:
     def cold(self) -> Self:
         """The same platform, on which the program is started as a user does."""
         return replace(self, program=Cold())
+
+    def spare_dbt(self) -> None:
+        """Prepare the database, and lend it compiled SQL: for tests that are about later things than a first run."""
+        settings = Settings(_env_file=None, **{name.lower(): value for name, value in self.environment.items()})  # pyrefly: ignore
+        warehouse.init_db(settings)
+        steps.lend_compiled(settings, load_catalog())
 
     def variables(self, **changes: str) -> dict[str, str]:
         """The environment of a child process: this platform, with `changes`."""

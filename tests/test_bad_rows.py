@@ -83,6 +83,7 @@ def _mend(platform: Platform) -> None:
 @pytest.fixture(scope="module")
 def before(platform: Platform) -> dict[str, list[tuple]]:
     """What is published of a clean replica, whose creators have their reports."""
+    platform.spare_dbt()
     platform.succeed("load", "demo", "--replica", "--creators", "6", "--students", "120", "--days", "30", "--seed", "5")
     platform.succeed("run", "daily")
     assert platform.fetch("select count(*) from ops.quarantine") == [(0,)]

@@ -19,6 +19,7 @@ HELD = "select creator_id::text, reason from ops.gates where reason like 'check 
 @pytest.fixture(scope="module")
 def built(platform: Platform) -> Settings:
     """A small platform after a first run and one by touched keys."""
+    platform.spare_dbt()
     platform.succeed("load", "demo", "--creators", "5", "--students", "200", "--days", "50", "--seed", "3", "--as-of", "2026-03-02T22:00Z")
     platform.succeed("run", "hourly", "--as-of", "2026-03-02T22:00Z")
     platform.succeed("tick", "--hours", "4")

@@ -372,6 +372,7 @@ def test_an_empty_table_stops_every_run(acme: SmallSource) -> None:
 
 
 def test_the_command_line_follows_when_told(platform: Platform) -> None:
+    platform.spare_dbt()
     platform.succeed("load", "demo", "--creators", "3", "--students", "150", "--days", "30", "--seed", "4", "--as-of", "2026-03-02T02:00Z")
     platform.succeed("run", "hourly", "--as-of", "2026-03-02T02:00Z")
     with psycopg.connect(platform.environment["DATABASE_URL"]) as connection:

@@ -28,6 +28,7 @@ TABLES = ["creator_overview", "daily_activity", "video_analytics", "student_enga
 def as_of(platform: Platform) -> datetime:
     """A small platform that one hourly run has published, hours behind real time so that it can live on; the instant of that run."""
     newest = (datetime.now(UTC) - timedelta(hours=8)).isoformat()
+    platform.spare_dbt()
     platform.succeed("load", "demo", "--creators", "10", "--students", "400", "--days", "60", "--seed", "11", "--as-of", newest)
     platform.succeed("run", "hourly")
     return platform.fetch("select max(as_of) from analytics.published")[0][0]

@@ -398,6 +398,7 @@ def test_an_erased_student_does_not_come_back(kept: Kept, fresh: Settings) -> No
 
 
 def test_daily_saves_and_the_command_line_restores(platform: Platform, world: World) -> None:
+    platform.spare_dbt()
     platform.succeed("load", "demo", "--creators", "3", "--students", "60", "--days", "30", "--seed", "9", "--as-of", "2026-03-02T02:00Z")
     platform.succeed("run", "daily", "--as-of", "2026-03-02T03:00Z")
     assert platform.fetch("select * from ops.unsaved_days") == []
