@@ -105,7 +105,7 @@ def table(figures: dict[str, Any]) -> list[Line]:
         Line("an hour without new questions", f"{figures['idle_seconds']:.3f} s", f"{IDLE_SECONDS} s", figures["idle_seconds"] < IDLE_SECONDS),
         Line(f"a night, {figures['asks']:,} asks in {figures['wordings']:,} wordings grouped anew ({figures['groups']:,} groups)",
              figure, f"{NIGHT_SECONDS} s", night["seconds"] < NIGHT_SECONDS),
-        Line("  peak memory with it", f"{night['peak_mb']} MB", "", None),
+        Line("  peak memory with it", f"{night['peak_mb']} MB", f"{PEAK_MB} MB", night["peak_mb"] < PEAK_MB),
     ]  # fmt: skip
     if figures["known"]:
         name, f1 = figures["known"]["recipe"], figures["known"]["f1"]
