@@ -12,7 +12,8 @@ from dagster._core.loader import LoadingContextForTest
 from dagster._core.remote_representation.external_data import ScheduleSnap
 from dagster._core.test_utils import freeze_time
 
-from pipelines import freshness
+from pipelines import freshness, mirror_tables, transform, warehouse
+from pipelines.catalog import load_catalog
 from pipelines.definitions import build
 from pipelines.settings import Settings
 
@@ -129,3 +130,18 @@ def test_after_an_outage_each_schedule_makes_up_for_its_newest_tick_only(definit
     repository = definitions.get_repository_def()
     for schedule in definitions.schedules:
         assert ScheduleSnap.from_def(schedule, repository).partition_set_name is None
+
+
+def test_a_source_is_fresh_while_its_newest_row_is_no_older_than_usual(settings: Settings) -> None:
+    """As `dbt source freshness` says of it; a table without rows is not."""
+    warehouse.init_db(settings)
+    with warehouse.connect(settings, autocommit=True) as connection:
+        mirror_tables.make(connection, list(load_catalog().sources.values()))
+        said = []
+        for age in (None, timedelta(days=3), timedelta(days=1)):
+            if age is not None:
+                at = (datetime.now(UTC) - age).replace(tzinfo=None)
+                connection.execute("insert into raw.students (id, updated_at) values (gen_random_uuid(), %s)", (at,))
+            said.append(transform._newest(settings, "students", "updated_at at time zone 'UTC'", "2 day"))
+    assert [is_fresh for _, is_fresh in said] == [False, False, True]
+    assert said[0][0] is None and said[2][0] is not None
