@@ -8,6 +8,7 @@ model and no numpy.
 """
 
 import hashlib
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from questions.grouping import Recipe
 
 Say = Callable[[str], None]
+
+_QUIET_SECONDS = 10
+"""A night that takes longer says how far it is."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ def _regroup(settings: Settings, catalog: Catalog, run: warehouse.Run, say: Say)
                from raw.question_groups g left join ops.question_clusterings c on c.creator_id = g.creator_id group by g.creator_id, c.digest order by 2, 1"""
         ).fetchall()
     hourly = question_vectors.recipe(settings, say)
-    budget, moved, waiting = settings.question_careful_texts, 0, 0
+    budget, moved, waiting, said = settings.question_careful_texts, 0, 0, time.monotonic()
     for number, (creator, count, digest, last) in enumerate(creators, start=1):
         recipe = question_vectors.night_recipe(settings, hourly, count)
         digest = f"{digest} {question_vectors.version(hourly)} {question_vectors.version(recipe)}"
@@ -149,8 +153,9 @@ def _regroup(settings: Settings, catalog: Catalog, run: warehouse.Run, say: Say)
                 "insert into ops.question_clusterings values (%s, %s) on conflict (creator_id) do update set digest = excluded.digest",
                 (creator, digest),
             )
-        if number % 100 == 0:
+        if time.monotonic() - said > _QUIET_SECONDS:
             say(f"questions of {number:,} of {len(creators):,} creators grouped")
+            said = time.monotonic()
     if waiting:
         say(f"questions of {waiting:,} creators are grouped carefully in a later night (QUESTION_CAREFUL_TEXTS)")
     with warehouse.owned_transaction(settings, run) as connection:

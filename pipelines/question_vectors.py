@@ -6,6 +6,7 @@ A vector is made of the masked text: what is personal in it says nothing about w
 """
 
 import ctypes
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-_AT_ONCE = 2048
+_AT_ONCE = 256
 """Vectors made between two commits: a run that is killed has those it made."""
+_QUIET_SECONDS = 10
+"""Work that takes longer says how far it is."""
+_ROWS_AT_ONCE = 2048
+"""Vectors read back at once."""
 _KIND = "<f2"
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 """The names of glibc's options for mallopt, in malloc.h."""
@@ -83,7 +88,7 @@ def make(
                group by 1 order by 1""",
             (list(ids), version(recipe)),
         ).fetchall()
-    rows = lacking[:most]
+    rows, said = lacking[:most], time.monotonic()
     for begin in range(0, len(rows), _AT_ONCE):
         part = rows[begin : begin + _AT_ONCE]
         vectors = recipe.encode([normalised(text) for _, text in part]).astype(_KIND)
@@ -92,8 +97,9 @@ def make(
                 "insert into raw.question_vectors values (%s, %s, %s) on conflict do nothing",
                 [(question, version(recipe), row.tobytes()) for (question, _), row in zip(part, vectors, strict=True)],
             )
-        if len(rows) > _AT_ONCE:
-            say(f"{min(begin + _AT_ONCE, len(rows)):,} of {len(rows):,} questions read")
+        if time.monotonic() - said > _QUIET_SECONDS:
+            say(f"{min(begin + _AT_ONCE, len(rows)):,} of {len(rows):,} questions read ({recipe.name})")
+            said = time.monotonic()
     return len(rows), len(lacking) - len(rows)
 
 
@@ -111,7 +117,7 @@ def load(connection: psycopg.Connection, recipe: "Recipe", ids: Iterable[str]) -
     wanted = list(ids)
     found, vectors = [], np.empty((len(wanted), recipe.size), np.float32)
     with connection.cursor("vectors", binary=True) as rows:  # some at a time: all of a creator's at once would be half as much again
-        rows.itersize = _AT_ONCE
+        rows.itersize = _ROWS_AT_ONCE
         rows.execute(
             'select question_id, vector from raw.question_vectors where question_id = any(%s) and version = %s order by question_id collate "C"',
             (wanted, version(recipe)),
