@@ -20,6 +20,14 @@ on conflict (creator_id) do update set
     since = case when (s.state, s.reason) is distinct from (excluded.state, excluded.reason) then excluded.since else s.since end, run_id = excluded.run_id
 """
 """`as_of` and `edition_on` are those of the last good reports: they stay when nothing new was made."""
+_RELEASE = """
+update ops.report_status as s set since = %s, run_id = %s, (state, reason) = (
+    select case when missed.is_so then 'waiting' else 'current' end, case when missed.is_so then %s end
+    from (select coalesce(s.edition_on < max(edition_on), true) as is_so from ops.report_status) as missed)
+where s.state = 'held' and not s.creator_id = any(%s::uuid[])
+"""
+"""Whose gate has opened: who has no reports of the newest edition, because it was made while the gate was closed or failed before, waits for the next."""
+_MISSED = "the data is in order again; the next edition brings new reports"
 _LAST_GOOD = (
     "select as_of, edition_on from ops.export_log where creator_id = %s and event in ('finished', 'unchanged') order by log_id desc limit 1"
 )
@@ -42,11 +50,7 @@ def follow_gates(settings: Settings, run_id: str, creators: Iterable[str] = ()) 
         closed = gates.closed(connection, settings, [*known, *creators])
         for creator, reason in sorted(closed.items()):
             _note(connection, creator, run_id, "held", reason, *_last_good(connection, creator))
-        connection.execute(
-            """update ops.report_status set state = 'current', reason = null, since = %s, run_id = %s
-               where state = 'held' and not creator_id = any(%s::uuid[])""",
-            (datetime.now(UTC), run_id, list(closed)),
-        )
+        connection.execute(_RELEASE, (datetime.now(UTC), run_id, _MISSED, list(closed)))
     return closed
 
 

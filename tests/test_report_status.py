@@ -1,5 +1,6 @@
 """How a creator's reports stand, and that nobody's are fresh while a replica lags."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -49,11 +50,26 @@ def test_made_held_and_released(prepared: Settings) -> None:
         since = connection.execute("select since from ops.report_status where creator_id = %s", (ANN,)).fetchone()
         connection.execute("delete from ops.gates where creator_id = %s", (BOB,))
         report_status.follow_gates(prepared, "run 3")
-        assert _standing(connection)[BOB] == ("current", None, None, None)
+        assert _standing(connection)[BOB] == ("waiting", "the data is in order again; the next edition brings new reports", None, None)
         assert connection.execute("select since, run_id from ops.report_status where creator_id = %s", (ANN,)).fetchone() == (
             *since,
             "run 3",
         )
+
+
+@pytest.mark.parametrize(("edition_on", "state"), [(DAY, "current"), (DAY - timedelta(days=1), "waiting")])
+def test_whoever_missed_an_edition_waits_for_the_next(prepared: Settings, edition_on: date, state: str) -> None:
+    with warehouse.connect(prepared, autocommit=True) as connection:
+        export_log.record(connection, replace(_entry(ANN), event="finished", edition_on=edition_on))
+        report_status.note_made(connection, ANN, replace(_entry(ANN), edition_on=edition_on))
+        report_status.note_made(connection, BOB, _entry(BOB))
+        _close(connection, ANN, "bad rows: 2 of students")
+        report_status.follow_gates(prepared, "run 2")
+        connection.execute("delete from ops.gates")
+        report_status.follow_gates(prepared, "run 3")
+        assert _standing(connection)[ANN][0] == state
+        report_status.note_made(connection, ANN, _entry(ANN))
+        assert _standing(connection)[ANN] == ("current", None, NOON, DAY)
 
 
 def test_a_failure_keeps_the_last_good_reports(prepared: Settings) -> None:
