@@ -58,6 +58,11 @@ wordings as (
     group by creator_id, question_id, wording
 ),
 
+first_wordings as (
+    select * from wordings
+    where wording_rank = 1
+),
+
 examples as (
     select
         creator_id,
@@ -94,6 +99,11 @@ related as (
     from places
 ),
 
+first_places as (
+    select * from related
+    where place_rank = 1
+),
+
 asks as (
     select
         creator_id,
@@ -114,7 +124,7 @@ asks as (
 select
     asks.creator_id,
     asks.question_id,
-    wordings.wording as question,
+    first_wordings.wording as question,
     examples.wordings as example_wordings,
     asks.ask_count::integer as ask_count,
     asks.student_count::integer as student_count,
@@ -131,21 +141,21 @@ select
     asks.student_count >= 5 or (asks.ask_30d_count >= 5 and asks.positive_count * 2 < asks.rated_count) as is_content_gap,
     asks.first_asked_at,
     asks.last_asked_at,
-    related.video_id as related_video_id,
-    related.title as related_video_title,
-    related.video_second as related_video_second
+    first_places.video_id as related_video_id,
+    first_places.title as related_video_title,
+    first_places.video_second as related_video_second
+-- Every question has a wording, and nothing else has one: so full joins are right, and never a loop over all wordings for each question, as which a join of
+-- what the planner takes for one row each would be run.
 from asks
-inner join wordings
+full join first_wordings
     on
-        asks.creator_id = wordings.creator_id
-        and asks.question_id = wordings.question_id
-        and wordings.wording_rank = 1
-left join examples
+        asks.creator_id = first_wordings.creator_id
+        and asks.question_id = first_wordings.question_id
+full join examples
     on
         asks.creator_id = examples.creator_id
         and asks.question_id = examples.question_id
-left join related
+full join first_places
     on
-        asks.creator_id = related.creator_id
-        and asks.question_id = related.question_id
-        and related.place_rank = 1
+        asks.creator_id = first_places.creator_id
+        and asks.question_id = first_places.question_id
