@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 import psycopg
 from psycopg import sql
 
-from pipelines import deidentified, migration, pages, row_security, warehouse
+from pipelines import deidentified, migration, pages, planner_statistics, row_security, warehouse
 from pipelines.catalog import Mart, MartColumn
 from pipelines.problem import Problem
 from pipelines.row_security import CREATOR_ROWS, NOBODYS_ROWS, Policy
@@ -57,12 +57,12 @@ def _bound(marts: Iterable[Mart]) -> Mapping[str, tuple[Policy, ...]]:
 
 
 def rebind(settings: Settings, marts: Iterable[Mart]) -> int:
-    """Make the row security of all published tables anew, as it should be: how many there are."""
+    """Make the row security of all published tables, and of those of `ops`, anew, as it should be: how many there are."""
     with warehouse.connect(settings, autocommit=True) as connection:
         found = {name: policies for name, policies in _bound(marts).items() if migration.columns(connection, name)}
         for name, policies in found.items():
             _with_lock_timeout(connection, row_security.rebind, name, policies)
-    return len(found)
+        return len(found) + row_security.rebind_ops(connection)
 
 
 def _with_lock_timeout(connection: psycopg.Connection, change: Callable[..., None], *arguments: object) -> None:
@@ -84,6 +84,7 @@ def _make_own(connection: psycopg.Connection, name: str, statements: str, polici
         connection.execute(statements.encode())
         _open(connection, name, policies, _READERS + ", bi_reader_deidentified")
     row_security.complete(connection, name, policies)
+    planner_statistics.hide(connection, "analytics", name)
 
 
 def _open(connection: psycopg.Connection, name: str, policies: tuple[Policy, ...], readers: str) -> None:
@@ -111,6 +112,7 @@ def _make_table(connection: psycopg.Connection, mart: Mart) -> None:
         row_security.complete(connection, mart.name, CREATOR_ROWS)
         _let_in(connection, mart.name)
     _make_indexes(connection, mart, table)
+    planner_statistics.hide(connection, "analytics", mart.name)
     _comment(connection, mart, table)
     deidentified.show(connection, mart)
     if missing:  # by hand, maybe: then no model was built anew, and touched rows alone would leave holes

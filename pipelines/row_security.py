@@ -11,6 +11,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
+from pipelines import planner_statistics
 from pipelines.problem import Problem
 
 
@@ -65,6 +66,8 @@ _OPS: Mapping[str, Sequence[Policy]] = {
     "report_status": (_PUBLISHER, Policy("creator_reads_own", "creator_reader", "select", _OWN_ROWS)),
 }
 """Tables of `ops` that others than the pipeline touch; the rest is the publisher's, as far as it has rights. The pipeline owns them and is not bound."""
+_READERS = ("bi_reader", "bi_reader_deidentified", "report_renderer", "creator_reader", "app_requests")
+"""Our roles that read: a policy that somebody made for one of them opens a table that is closed to it."""
 
 
 def bind(connection: psycopg.Connection, table: sql.Identifier, policies: Sequence[Policy]) -> None:
@@ -76,16 +79,20 @@ def bind(connection: psycopg.Connection, table: sql.Identifier, policies: Sequen
 
 def bind_ops(connection: psycopg.Connection) -> None:
     """Put every table of `ops` behind row security; policies that are there already stay."""
-    tables = connection.execute(
-        """select tablename, rowsecurity, array(select policyname from pg_policies p where p.schemaname = 'ops' and p.tablename = t.tablename)
-           from pg_tables t where schemaname = 'ops' order by 1"""
-    ).fetchall()
-    for name, is_bound, policies in tables:
-        table = sql.Identifier("ops", name)
-        if not is_bound:
-            connection.execute(sql.SQL("alter table {} enable row level security").format(table))
-        wanted = _OPS.get(name, (_PUBLISHER,))
-        _add(connection, table, [policy for policy in wanted if policy.name not in policies])
+    for name, policies in _ops(connection).items():
+        table, found = sql.Identifier("ops", name), _policies(connection, "ops").get(name, {})
+        connection.execute(sql.SQL("alter table {} enable row level security").format(table))
+        _add(connection, table, [policy for policy in policies if policy.name not in found])
+        if any(policy.role == "creator_reader" for policy in policies):
+            planner_statistics.hide(connection, "ops", name)
+
+
+def _ops(connection: psycopg.Connection) -> Mapping[str, Sequence[Policy]]:
+    """The tables of `ops`, each with its policies; but for those of one run (additions), on which nobody but their owner has a right."""
+    rows = connection.execute(
+        "select tablename from pg_tables where schemaname = 'ops' and not starts_with(tablename, 'added_') order by 1"
+    )
+    return {name: _OPS.get(name, (_PUBLISHER,)) for (name,) in rows}
 
 
 def _add(connection: psycopg.Connection, table: sql.Identifier, policies: Sequence[Policy]) -> None:
@@ -95,60 +102,84 @@ def _add(connection: psycopg.Connection, table: sql.Identifier, policies: Sequen
 
 def complete(connection: psycopg.Connection, name: str, policies: Sequence[Policy]) -> None:
     """Add the policies that a newer version of this module brought along. A table without any is left alone: `require` refuses it."""
-    found = _policies(connection, "analytics", name)
+    found = _policies(connection, "analytics").get(name)
     if found:
         _add(connection, sql.Identifier("analytics", name), [policy for policy in policies if policy.name not in found])
 
 
 def require(connection: psycopg.Connection, tables: Mapping[str, Sequence[Policy]]) -> None:
-    """A `Problem` unless each table of `analytics` is bound by just its policies: rows are never published into a hole, and no hole is mended in silence.
+    """A `Problem` unless each of these tables of `analytics`, and each of `ops`, is bound by just its policies: rows are never published into a hole, and no
+    hole is mended in silence.
 
     Policies that an administrator made for other roles are left alone.
     """
-    wanted = {policies: _as_written(connection, policies) for policies in {tuple(policies) for policies in tables.values()}}
-    for name, policies in tables.items():
-        found, right = _policies(connection, "analytics", name), wanted[tuple(policies)]
-        ours = {policy.role for policy in policies} | {"public"}
-        wrong = [policy for policy in right if found.get(policy) != right[policy]]
-        wrong += [policy for policy, said in found.items() if policy not in right and ours & set(said[1])]
-        flags = connection.execute(
-            "select relrowsecurity and relforcerowsecurity from pg_class where oid = to_regclass(%s)", (f"analytics.{name}",)
-        ).fetchone()
-        if flags != (True,):
-            wrong.append("it is off")
-        if wrong:
-            raise Problem(
-                f"the row security of analytics.{name} is not as it was made ({', '.join(sorted(wrong))}), so nothing is published;"
-                " find out who changed it, then make it anew with `creator-reports init-db --rebind`."
-            )
+    for schema, bound in (("analytics", tables), ("ops", _ops(connection))):
+        wanted = {policies: _as_written(connection, policies) for policies in {tuple(policies) for policies in bound.values()}}
+        found, off = _policies(connection, schema), _unbound(connection, schema)
+        for name, policies in bound.items():
+            wrong = [*(["it is off"] if name in off else []), *_wrong(found.get(name, {}), wanted[tuple(policies)], policies)]
+            if wrong:
+                raise Problem(
+                    f"the row security of {schema}.{name} is not as it was made ({', '.join(sorted(wrong))}), so nothing is published;"
+                    " find out who changed it, then make it anew with `creator-reports init-db --rebind`."
+                )
 
 
-def _as_written(connection: psycopg.Connection, policies: Sequence[Policy]) -> dict[str, tuple]:
+def _wrong(found: Mapping[str, tuple], right: Mapping[str, tuple], policies: Sequence[Policy]) -> list[str]:
+    """Names of policies that are missing, changed, or open the table to one of our roles on top of ours."""
+    ours = {policy.role for policy in policies} | {*_READERS, "public"}
+    changed = [policy for policy in right if found.get(policy) != right[policy]]
+    return changed + [policy for policy, said in found.items() if policy not in right and ours & set(said[1])]
+
+
+def _unbound(connection: psycopg.Connection, schema: str) -> set[str]:
+    """Tables of the schema whose row security is off, or does not bind their owner where it should."""
+    rows = connection.execute(
+        "select relname from pg_class where relnamespace = %s::regnamespace and relkind = 'r' and not (relrowsecurity and (relforcerowsecurity or %s))",
+        (schema, schema == "ops"),
+    )
+    return {name for (name,) in rows}
+
+
+def _as_written(connection: psycopg.Connection, policies: Sequence[Policy]) -> Mapping[str, tuple]:
     """The policies as this server writes them, whatever its version."""
     table = sql.Identifier("pg_temp", "as_it_should_be")
-    connection.execute(sql.SQL("create temp table as_it_should_be (creator_id uuid)"))
+    connection.execute("create temp table as_it_should_be (creator_id uuid, status text)")  # columns that policies name
     _add(connection, table, policies)
     row = connection.execute("select nspname from pg_namespace where oid = pg_my_temp_schema()").fetchone()
     assert row is not None  # a table was just made in it
-    written = _policies(connection, row[0], "as_it_should_be")
+    written = _policies(connection, row[0])["as_it_should_be"]
     connection.execute(sql.SQL("drop table {}").format(table))
     return written
 
 
-def _policies(connection: psycopg.Connection, schema: str, name: str) -> dict[str, tuple]:
-    """The policies of a table by name: as Postgres itself writes them."""
-    rows = connection.execute(
-        "select policyname, permissive, roles, cmd, qual, with_check from pg_policies where schemaname = %s and tablename = %s",
-        (schema, name),
-    ).fetchall()
-    return {row[0]: (row[1], tuple(row[2]), *row[3:]) for row in rows}
+def _policies(connection: psycopg.Connection, schema: str) -> Mapping[str, Mapping[str, tuple]]:
+    """The policies of a schema's tables by table and name: as Postgres itself writes them."""
+    found: dict[str, dict[str, tuple]] = {}
+    for table, policy, *said in connection.execute(
+        "select tablename, policyname, permissive, roles, cmd, qual, with_check from pg_policies where schemaname = %s", (schema,)
+    ):
+        found.setdefault(table, {})[policy] = (said[0], tuple(said[1]), *said[2:])
+    return found
 
 
 def rebind(connection: psycopg.Connection, name: str, policies: Sequence[Policy]) -> None:
     """Make our policies of `analytics.<name>` anew, and drop others that speak to our roles or to everybody."""
-    table = sql.Identifier("analytics", name)
-    ours = {policy.role for policy in policies} | {"public"}
-    for found, said in _policies(connection, "analytics", name).items():
+    _unbind(connection, "analytics", name, policies)
+    bind(connection, sql.Identifier("analytics", name), policies)
+
+
+def rebind_ops(connection: psycopg.Connection) -> int:
+    """The same for every table of `ops`: how many there are."""
+    tables = _ops(connection)
+    for name, policies in tables.items():
+        _unbind(connection, "ops", name, policies)
+    bind_ops(connection)
+    return len(tables)
+
+
+def _unbind(connection: psycopg.Connection, schema: str, name: str, policies: Sequence[Policy]) -> None:
+    ours = {policy.role for policy in policies} | {*_READERS, "public"}
+    for found, said in _policies(connection, schema).get(name, {}).items():
         if found in {policy.name for policy in policies} or ours & set(said[1]):
-            connection.execute(sql.SQL("drop policy {} on {}").format(sql.Identifier(found), table))
-    bind(connection, table, policies)
+            connection.execute(sql.SQL("drop policy {} on {}").format(sql.Identifier(found), sql.Identifier(schema, name)))

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -357,6 +358,50 @@ def test_a_broken_policy_is_seen_by_the_sweep_and_stops_the_publish(
     published_tables.rebind(warm.settings, MARTS)
     assert eve.see([f"select * from {STUDENTS}"], eve.token).leaks(eve.secrets) == []
     warm.run(AS_OF + timedelta(hours=1), is_nightly=False)
+
+
+def test_a_broken_policy_of_ops_stops_the_publish(warm: Warm) -> None:
+    with warehouse.connect(warm.settings, autocommit=True) as connection:
+        connection.execute("alter policy creator_reads_own on ops.export_requests using (true)")
+        connection.execute("create policy for_readers on ops.export_log for select to creator_reader using (true)")
+        for name, said in (("export_log", "for_readers"), ("export_requests", "creator_reads_own")):
+            with pytest.raises(Problem, match=rf"row security of ops.{name} is not as it was made \({said}\)"):
+                warm.run(AS_OF + timedelta(hours=1), is_nightly=False)
+            if name == "export_log":
+                connection.execute("drop policy for_readers on ops.export_log")
+        published_tables.rebind(warm.settings, MARTS)
+        warm.run(AS_OF + timedelta(hours=1), is_nightly=False)
+
+
+def test_the_planner_tells_nothing_of_anybodys_values(eve: Intruder, as_owner: psycopg.Connection) -> None:
+    """What `explain` expects is the same for values of the other creator as for values that nobody has, and for any half of the values."""
+    for mart in MARTS:
+        as_owner.execute(f"analyze analytics.{mart.name}".encode())
+    asked = [(mart.name, column) for mart in MARTS for column in mart.columns if column.data_type in {"uuid", "text"}]
+    assert len(asked) > 60
+    with warehouse.connect(eve.settings) as connection, eve.session(eve.token) as session:
+        warehouse.set_role(connection, "bi_reader")
+
+        def expected(table: str, condition: str, value: object) -> int:
+            query = psycopg.ClientCursor(session).mogrify(
+                f"explain (format json) select from analytics.{table} where {condition}", (value,)
+            )
+            row = session.execute(query.encode()).fetchone()
+            assert row is not None
+            return row[0][0]["Plan"]["Plan Rows"]
+
+        for table, column in asked:
+            find = f"select {column.name} from analytics.{table} where creator_id = %s group by 1 order by count(*) desc nulls last limit 1"
+            found = connection.execute(find.encode(), (eve.other,)).fetchone()
+            nobodys, middle = (uuid4(), UUID(int=2**127)) if column.data_type == "uuid" else ("nobody has this", "M")
+            place = (table, column.name)
+            if found and found[0]:
+                assert expected(table, f"{column.name} = %s", found[0]) == expected(table, f"{column.name} = %s", nobodys), place
+            last = UUID(int=2**128 - 1) if column.data_type == "uuid" else "zzzz"
+            assert expected(table, f"{column.name} < %s", middle) == expected(table, f"{column.name} < %s", last), place
+        assert expected("student_engagement_tiers", "left(name, 100) < %s", "M") == expected(
+            "student_engagement_tiers", "left(name, 100) < %s", "zzzz"
+        )
 
 
 def test_policies_of_administrators_for_their_own_roles_are_left_alone(warm: Warm, as_owner: psycopg.Connection) -> None:
