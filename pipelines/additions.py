@@ -80,15 +80,9 @@ def take_keys(connection: psycopg.Connection, model: Model, run: Run) -> bool:
     return True
 
 
-def keys(model: Model) -> sql.Composable:
-    """A query of the touch keys that are added to."""
-    return _filled("select {a_keys} from {added} as a", model)
-
-
 def rows(model: Model) -> sql.Composable:
-    """A query of all rows of these keys, with what is added to them."""
-    stored = "(select t.* from {table} as t where ({t_keys}) in (select {a_keys} from {added} as a))"
-    return _filled("select {sums} from " + stored + " as t full join {added} as a on {same}", model)
+    """A `from` clause of the rows that are added to: `t` as they are (nothing where adding begins a row), `n` with what is added."""
+    return _filled("{added} as a left join {table} as t on {same} cross join lateral (select {sums}) as n", model)
 
 
 def _filled(statement: str, model: Model, **more: sql.Composable) -> sql.Composed:
@@ -101,7 +95,6 @@ def _filled(statement: str, model: Model, **more: sql.Composable) -> sql.Compose
         name=sql.Literal(f"ops.{relation}"),
         table=sql.Identifier(model.schema, model.name),
         same=sql.SQL(" and ").join(sql.SQL("t.{0} = a.{0}").format(sql.Identifier(name)) for name in model.grain),
-        t_keys=sql.SQL(", ").join(sql.SQL("t.{}").format(key) for key in keys),
         a_keys=sql.SQL(", ").join(sql.SQL("a.{}").format(key) for key in keys),
         is_key=sql.SQL(" and ").join(sql.SQL("k.{} = a.{}").format(place, key) for place, key in zip(places, keys, strict=False)),
         typed=sql.SQL(", ").join(_typed(model, name) for name in _names(model)),
@@ -145,7 +138,9 @@ def _sum(model: Model, name: str) -> sql.Composable:
         )
     else:
         pattern = "coalesce(t.{0}, a.{0})" if name in _names(model) else "t.{0}"
-    return trusted_sql(pattern).format(sql.Identifier(name), sql.Identifier(model.follows.get(name, name)))
+    return trusted_sql(f"({pattern})::{model.columns[name]} as {{0}}").format(
+        sql.Identifier(name), sql.Identifier(model.follows.get(name, name))
+    )
 
 
 def plain(since: datetime, as_of: datetime) -> sql.Composed:

@@ -30,16 +30,16 @@ planner reads whole tables for a tenth of their rows. The models themselves are 
 _AS_OF = "(select ops.as_of())"
 """What the macro as_of() compiles to. The instant takes its place: the planner knows then how many rows are older."""
 
-_CHANGED = """
-create temp table changed on commit drop as
-with fresh as ({fresh}), stored as (select t.* from {table} as t where {touched})
-select v.* from fresh as n full join stored as t on {same}
+_COMPARED = """
+select v.* from {rows}
 cross join lateral (values
     ({n_values}, case when n.{first} is null then null when t.{first} is null then 'insert' else 'update' end),
     ({t_names}, case when t.{first} is null then null when n.{first} is null then {gone} else {before} end)
 ) as v ({names}, op)
 where v.op is not null and (n.{first} is null or t.{first} is null or ({t_others}) is distinct from ({n_others}))
 """
+"""What differs between rows `n`, as they should be, and `t`, as they are."""
+_ANEW = "(select {typed} from ({query}) as model_rows) as n full join (select t.* from {table} as t where {touched}) as t on {same}"
 
 
 def bring_up(
@@ -119,12 +119,15 @@ def _bring_up(connection: psycopg.Connection, run: warehouse.Run, model: Model, 
         return 0
     is_added_to = additions.take_keys(connection, model, run)
     query = query.replace(_AS_OF, f"timestamptz '{run.as_of.isoformat()}'")
-    parts = _parts(model, query, is_added_to=is_added_to, is_followed=bool(followers))
+    parts = _parts(model, query, is_followed=bool(followers))
 
     def do(statement: str) -> int:
         return connection.execute(warehouse.trusted_sql(statement).format(**parts)).rowcount
 
-    do(_CHANGED)
+    added = [additions.rows(model)] if is_added_to else []
+    anew = [warehouse.trusted_sql(_ANEW).format(**parts)] if _has_keys(connection) or not added else []
+    compared = (warehouse.trusted_sql(_COMPARED).format(rows=rows, **parts) for rows in anew + added)
+    connection.execute(sql.SQL("create temp table changed on commit drop as {}").format(sql.SQL(" union all ").join(compared)))
     if is_added_to:
         additions.clear(connection, [model])
     removed = do("delete from {table} as t using pg_temp.changed as n where n.op = 'delete' and {same}")
@@ -137,7 +140,12 @@ def _bring_up(connection: psycopg.Connection, run: warehouse.Run, model: Model, 
     return written + removed
 
 
-def _parts(model: Model, query: str, *, is_added_to: bool, is_followed: bool) -> dict[str, sql.Composable]:
+def _has_keys(connection: psycopg.Connection) -> bool:
+    """Whether any key is left in pg_temp.keys, whose rows are computed anew."""
+    return connection.execute("select exists (select from pg_temp.keys)").fetchone() == (True,)
+
+
+def _parts(model: Model, query: str, *, is_followed: bool) -> dict[str, sql.Composable]:
     others = [name for name in model.columns if name not in model.grain] or list(model.grain)
     kept = "greatest(n.{0}, t.{0})" if model.is_kept == "greatest" else "n.{0}"
 
@@ -147,12 +155,12 @@ def _parts(model: Model, query: str, *, is_added_to: bool, is_followed: bool) ->
     typed = sql.SQL(", ").join(
         sql.SQL("{0}::{1} as {0}").format(sql.Identifier(name), warehouse.trusted_sql(kind)) for name, kind in model.columns.items()
     )
-    fresh = sql.SQL("select {} from ({}) as model_rows").format(typed, warehouse.trusted_sql(query))
     return {
         "table": sql.Identifier(model.schema, model.name),
         "name": sql.Literal(model.name),
         "saved_on": _saved_on(model),
-        "fresh": sql.SQL("{} union all {}").format(fresh, additions.rows(model)) if is_added_to else fresh,
+        "typed": typed,
+        "query": warehouse.trusted_sql(query),
         "names": listed("{}", list(model.columns)),
         "n_values": listed(kept, list(model.columns)),
         "t_names": listed("t.{}", list(model.columns)),
@@ -162,7 +170,7 @@ def _parts(model: Model, query: str, *, is_added_to: bool, is_followed: bool) ->
         "key": listed("{}", model.grain),
         "first": sql.Identifier(model.grain[0]),
         "same": sql.SQL(" and ").join(sql.SQL("t.{0} = n.{0}").format(sql.Identifier(name)) for name in model.grain),
-        "touched": _touched(model, additions.keys(model) if is_added_to else None),
+        "touched": _touched(model),
         "gone": _gone(model),
         # Rows as they were are for models further down.
         "before": sql.SQL("'old'" if is_followed else "null"),
@@ -195,9 +203,8 @@ def _take_keys(connection: psycopg.Connection, model: Model) -> int:
     return count
 
 
-def _touched(model: Model, added: sql.Composable | None) -> sql.Composable:
-    """Whether a row of the model's table (alias `t`) has a touched key, one that is added to (`added` gives them) included."""
+def _touched(model: Model) -> sql.Composable:
+    """Whether a row of the model's table (alias `t`) has a touched key."""
     names = sql.SQL(", ").join(sql.Identifier("t", name) for name in model.touch_key)
     places = sql.SQL(", ").join(map(sql.Identifier, ["key_id", model.key_part] if model.key_part else ["key_id"]))
-    keys = sql.SQL("select {} from pg_temp.keys").format(places)
-    return sql.SQL("({}) in ({})").format(names, sql.SQL("{} union all {}").format(keys, added) if added else keys)
+    return sql.SQL("({}) in (select {} from pg_temp.keys)").format(names, places)

@@ -6,6 +6,8 @@ Statistics are taken over all rows, and `explain` shows to whoever may ask what 
 again and again, names and titles themselves. So none are kept of ids and texts; numbers, times and yes or no are nobody's by themselves.
 """
 
+from collections.abc import Iterable
+
 import psycopg
 from psycopg import sql
 
@@ -17,15 +19,15 @@ select c.relname, a.attname, a.attnum, c.relkind = 'i'
 from pg_attribute as a
 inner join pg_class as c on c.oid = a.attrelid
 left join pg_index as i on i.indexrelid = c.oid
-where coalesce(i.indrelid, c.oid) = %s::regclass and a.attnum > 0 and not a.attisdropped and a.attstattarget is distinct from 0
+where coalesce(i.indrelid, c.oid) = any(%s::regclass[]) and a.attnum > 0 and not a.attisdropped and a.attstattarget is distinct from 0
     and (i.indexrelid is null or i.indkey[a.attnum - 1] = 0) and format_type(a.atttypid, null) = any(%s)
 """
-"""Columns of a table, and expressions of its indexes, of which statistics are taken."""
+"""Columns of tables, and expressions of its indexes, of which statistics are taken."""
 
 
-def hide(connection: psycopg.Connection, schema: str, name: str) -> None:
-    """Take no statistics of the table's ids and texts any more. The current role owns it."""
-    for relation, column, number, is_index in connection.execute(_KNOWN, (f"{schema}.{name}", _TELLING)).fetchall():
+def hide(connection: psycopg.Connection, schema: str, names: Iterable[str]) -> None:
+    """Take no statistics of the ids and texts of these tables any more. The current role owns them."""
+    for relation, column, number, is_index in connection.execute(_KNOWN, ([f"{schema}.{name}" for name in names], _TELLING)).fetchall():
         place = sql.SQL("index {} alter column {}" if is_index else "table {} alter column {}").format(
             sql.Identifier(schema, relation), sql.Literal(number) if is_index else sql.Identifier(column)
         )

@@ -47,6 +47,7 @@ def make(settings: Settings, marts: Iterable[Mart]) -> None:
             _with_lock_timeout(connection, _make_own, name, statements, policies)
         for mart in marts:
             _with_lock_timeout(connection, _make_table, mart)
+        _with_lock_timeout(connection, planner_statistics.hide, "analytics", list(_bound(marts)))
         if {mart.name for mart in marts} >= pages.TABLES:
             _with_lock_timeout(connection, pages.make)
         _with_lock_timeout(connection, row_security.require, _bound(marts))
@@ -84,7 +85,6 @@ def _make_own(connection: psycopg.Connection, name: str, statements: str, polici
         connection.execute(statements.encode())
         _open(connection, name, policies, _READERS + ", bi_reader_deidentified")
     row_security.complete(connection, name, policies)
-    planner_statistics.hide(connection, "analytics", name)
 
 
 def _open(connection: psycopg.Connection, name: str, policies: tuple[Policy, ...], readers: str) -> None:
@@ -112,7 +112,6 @@ def _make_table(connection: psycopg.Connection, mart: Mart) -> None:
         row_security.complete(connection, mart.name, CREATOR_ROWS)
         _let_in(connection, mart.name)
     _make_indexes(connection, mart, table)
-    planner_statistics.hide(connection, "analytics", mart.name)
     _comment(connection, mart, table)
     deidentified.show(connection, mart)
     if missing:  # by hand, maybe: then no model was built anew, and touched rows alone would leave holes

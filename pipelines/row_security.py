@@ -79,12 +79,13 @@ def bind(connection: psycopg.Connection, table: sql.Identifier, policies: Sequen
 
 def bind_ops(connection: psycopg.Connection) -> None:
     """Put every table of `ops` behind row security; policies that are there already stay."""
+    there = _policies(connection, "ops")
     for name, policies in _ops(connection).items():
-        table, found = sql.Identifier("ops", name), _policies(connection, "ops").get(name, {})
+        table, found = sql.Identifier("ops", name), there.get(name, {})
         connection.execute(sql.SQL("alter table {} enable row level security").format(table))
         _add(connection, table, [policy for policy in policies if policy.name not in found])
         if any(policy.role == "creator_reader" for policy in policies):
-            planner_statistics.hide(connection, "ops", name)
+            planner_statistics.hide(connection, "ops", [name])
 
 
 def _ops(connection: psycopg.Connection) -> Mapping[str, Sequence[Policy]]:
@@ -102,7 +103,7 @@ def _add(connection: psycopg.Connection, table: sql.Identifier, policies: Sequen
 
 def complete(connection: psycopg.Connection, name: str, policies: Sequence[Policy]) -> None:
     """Add the policies that a newer version of this module brought along. A table without any is left alone: `require` refuses it."""
-    found = _policies(connection, "analytics").get(name)
+    found = _policies(connection, "analytics", name).get(name)
     if found:
         _add(connection, sql.Identifier("analytics", name), [policy for policy in policies if policy.name not in found])
 
@@ -148,16 +149,17 @@ def _as_written(connection: psycopg.Connection, policies: Sequence[Policy]) -> M
     _add(connection, table, policies)
     row = connection.execute("select nspname from pg_namespace where oid = pg_my_temp_schema()").fetchone()
     assert row is not None  # a table was just made in it
-    written = _policies(connection, row[0])["as_it_should_be"]
+    written = _policies(connection, row[0], "as_it_should_be")["as_it_should_be"]
     connection.execute(sql.SQL("drop table {}").format(table))
     return written
 
 
-def _policies(connection: psycopg.Connection, schema: str) -> Mapping[str, Mapping[str, tuple]]:
-    """The policies of a schema's tables by table and name: as Postgres itself writes them."""
+def _policies(connection: psycopg.Connection, schema: str, name: str = "") -> Mapping[str, Mapping[str, tuple]]:
+    """The policies of a schema's tables, or of one of them, by table and name: as Postgres itself writes them."""
     found: dict[str, dict[str, tuple]] = {}
     for table, policy, *said in connection.execute(
-        "select tablename, policyname, permissive, roles, cmd, qual, with_check from pg_policies where schemaname = %s", (schema,)
+        "select tablename, policyname, permissive, roles, cmd, qual, with_check from pg_policies where schemaname = %s and %s::text in ('', tablename)",
+        (schema, name),
     ):
         found.setdefault(table, {})[policy] = (said[0], tuple(said[1]), *said[2:])
     return found
@@ -180,6 +182,6 @@ def rebind_ops(connection: psycopg.Connection) -> int:
 
 def _unbind(connection: psycopg.Connection, schema: str, name: str, policies: Sequence[Policy]) -> None:
     ours = {policy.role for policy in policies} | {*_READERS, "public"}
-    for found, said in _policies(connection, schema).get(name, {}).items():
+    for found, said in _policies(connection, schema, name).get(name, {}).items():
         if found in {policy.name for policy in policies} or ours & set(said[1]):
             connection.execute(sql.SQL("drop policy {} on {}").format(sql.Identifier(found), sql.Identifier(schema, name)))

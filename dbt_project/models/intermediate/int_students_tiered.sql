@@ -40,7 +40,8 @@ watching as (
     group by student_id
 ),
 
-rules as (
+-- Once, not for each student.
+rules as materialized (
     select * from {{ ref('tier_rules') }}
     where rules_version = (select max(newest.rules_version) from {{ ref('tier_rules') }} as newest)
 ),

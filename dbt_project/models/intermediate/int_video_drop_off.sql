@@ -41,11 +41,11 @@ bounded as (
     from middles
 ),
 
--- A row whose newest state is later than as_of may have been anywhere before.
+-- A row whose newest state is later than as_of may have been anywhere before. What is known of the video comes along, so that nobody looks it up again.
 candidates as (
     select
         progress.student_id,
-        progress.video_id
+        bounded.*
     from bounded
     inner join {{ ref('stg_video_progress') }} as progress
         on
@@ -56,7 +56,7 @@ candidates as (
     union all
     select
         progress.student_id,
-        progress.video_id
+        bounded.*
     from {{ ref('stg_video_progress') }} as progress
     inner join bounded on progress.video_id = bounded.video_id
     where progress.observed_at > {{ as_of() }}
@@ -64,18 +64,17 @@ candidates as (
 
 positions as (
     select
-        bounded.video_id,
-        bounded.lower_rank,
-        bounded.upper_rank,
+        candidates.video_id,
+        candidates.lower_rank,
+        candidates.upper_rank,
         totals.last_position_seconds,
-        bounded.count_before + row_number() over (partition by bounded.video_id order by totals.last_position_seconds) as position_rank
+        candidates.count_before + row_number() over (partition by candidates.video_id order by totals.last_position_seconds) as position_rank
     from candidates
-    inner join bounded on candidates.video_id = bounded.video_id
     inner join {{ ref('int_watch_totals') }} as totals on candidates.student_id = totals.student_id and candidates.video_id = totals.video_id
     where
         not totals.is_completed
         and (totals.watch_seconds > 0 or totals.completion_percentage > 0)
-        and ops.sixteenth(totals.last_position_seconds, bounded.duration_seconds) between bounded.first_sixteenth and bounded.last_sixteenth
+        and ops.sixteenth(totals.last_position_seconds, candidates.duration_seconds) between candidates.first_sixteenth and candidates.last_sixteenth
 )
 
 select
