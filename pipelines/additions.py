@@ -22,6 +22,7 @@ import psycopg
 from psycopg import sql
 
 from pipelines.models import Model
+from pipelines.parts import WHOLE, Part
 from pipelines.warehouse import Run, trusted_sql
 
 PLAIN = """
@@ -64,34 +65,45 @@ def clear(connection: psycopg.Connection, models: Iterable[Model]) -> None:
             connection.execute(_filled("drop table if exists {added}", model))
 
 
-def take_keys(connection: psycopg.Connection, model: Model, run: Run) -> bool:
-    """Take the keys whose rows are had by adding out of pg_temp.keys; whether there are any."""
+def clear_part(connection: psycopg.Connection, model: Model, part: Part) -> None:
+    """Forget what was added to this part of the model, while another may be at work."""
+    if part.is_whole:
+        clear(connection, [model])
+    else:
+        connection.execute(_filled("delete from {added} as a where {in_part}", model, part))
+
+
+def take_keys(connection: psycopg.Connection, model: Model, run: Run, part: Part) -> bool:
+    """Take the keys whose rows are had by adding out of pg_temp.keys, which holds those of the part; whether there are any."""
     there = "select to_regclass({name}) is not null and (select booked_run_id from ops.build) = {run}"
     if not model.added_by or connection.execute(_filled(there, model, run=sql.Literal(run.run_id))).fetchone() != (True,):
         return False
-    connection.execute(_filled("delete from {added} as a where not exists (select from pg_temp.keys as k where {is_key})", model))
+    without_key = "delete from {added} as a where {in_part} and not exists (select from pg_temp.keys as k where {is_key})"
+    connection.execute(_filled(without_key, model, part))
     if not model.adds_rows:
-        unknown = "select {a_keys} from {added} as a where not exists (select from {table} as t where {same})"
-        connection.execute(_filled("delete from {added} as a where ({a_keys}) in (" + unknown + ")", model))
+        unknown = "select {a_keys} from {added} as a where {in_part} and not exists (select from {table} as t where {same})"
+        connection.execute(_filled("delete from {added} as a where ({a_keys}) in (" + unknown + ")", model, part))
     if not connection.execute(_filled("delete from pg_temp.keys as k using {added} as a where {is_key}", model)).rowcount:
-        clear(connection, [model])
+        clear_part(connection, model, part)
         return False
     connection.execute("analyze pg_temp.keys")
     return True
 
 
-def rows(model: Model) -> sql.Composable:
+def rows(model: Model, part: Part) -> sql.Composable:
     """A `from` clause of the rows that are added to: `t` as they are (nothing where adding begins a row), `n` with what is added."""
-    return _filled("{added} as a left join {table} as t on {same} cross join lateral (select {sums}) as n", model)
+    added = "(select a.* from {added} as a where {in_part}) as a"
+    return _filled(added + " left join {table} as t on {same} cross join lateral (select {sums}) as n", model, part)
 
 
-def _filled(statement: str, model: Model, **more: sql.Composable) -> sql.Composed:
+def _filled(statement: str, model: Model, part: Part = WHOLE, **more: sql.Composable) -> sql.Composed:
     relation, keys = f"added_{model.name}", list(map(sql.Identifier, model.touch_key))
     places = [sql.Identifier(name) for name in ("key_id", model.key_part or "key_text")]
     texts = [sql.SQL("added.{}").format(keys[0]), *(sql.SQL("added.{}::text").format(key) for key in keys[1:])]
     touched = [sql.SQL("k.{} = {}").format(sql.Identifier(name), text) for name, text in zip(("key_id", "key_part"), texts, strict=False)]
     return trusted_sql(statement).format(
         added=sql.Identifier("ops", relation),
+        in_part=part.has(sql.SQL("a.{}").format(keys[0])),
         name=sql.Literal(f"ops.{relation}"),
         table=sql.Identifier(model.schema, model.name),
         same=sql.SQL(" and ").join(sql.SQL("t.{0} = a.{0}").format(sql.Identifier(name)) for name in model.grain),

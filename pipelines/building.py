@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from pipelines import additions, compiled, gates, models, pieces, published_tables, touching, warehouse
+from pipelines import additions, build_order, compiled, gates, models, published_tables, touching, warehouse
 from pipelines.catalog import Catalog
 from pipelines.dbt_runs import NodeResult, failing_creators, run_dbt
 from pipelines.models import DataTest
@@ -74,7 +74,7 @@ def build(
 def _build_pieces(settings: Settings, catalog: Catalog, run: warehouse.Run, plan: Plan) -> list[NodeResult]:
     queries = compiled.narrowed(settings, catalog)
     followers = [model for model in catalog.models.values() if model.touch_key and model.name not in plan.whole]
-    return pieces.bring_up(settings, run, [model for model in followers if model.name in plan.pieces], queries, followers)
+    return build_order.bring_up(settings, run, [model for model in followers if model.name in plan.pieces], queries, followers)
 
 
 def _build_whole(settings: Settings, plan: Plan) -> list[NodeResult]:
@@ -131,10 +131,10 @@ def test(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly
 
 def _ask_all(settings: Settings, tests: Iterable[DataTest], queries: Mapping[str, str]) -> list[NodeResult]:
     """Some tests at the same time: each selects the rows that break it."""
-    with pieces.connections(settings) as free, ThreadPoolExecutor(pieces.AT_ONCE) as threads:
+    with build_order.connections(settings) as free, ThreadPoolExecutor(build_order.AT_ONCE) as threads:
 
         def ask(test: DataTest) -> NodeResult:
-            with pieces.borrowed(free) as connection:
+            with build_order.borrowed(free) as connection:
                 return _ask(connection, test, queries[test.name])
 
         return list(threads.map(ask, tests))

@@ -1,18 +1,15 @@
-"""Tables brought up to date by touched keys: a model's SQL, narrowed by dbt's compiler to its keys in `ops.touched`, run over connections of its own.
+"""One table brought up to date by touched keys: the model's SQL, narrowed by dbt's compiler to its keys in `ops.touched`.
 
-Belongs here: what is written to a model's table and which keys that touches further down. Does not: whole tables (dbt), the narrowed SQL (compiled), what a
-booking touches (touching).
+Belongs here: what is written to a model's table and which keys that touches further down. Does not: which model is next (build_order), whole tables (dbt), the
+narrowed SQL (compiled), what a booking touches (touching).
 
 The rows of the touched keys are computed, what differs from the table is written, nothing else, and each model that names this one under touched_by gets its
 touched keys in the same transaction, from `changed`: the rows that differ, with op = old or delete (as they were), insert or update (as they are). So a build
-that is killed between two models goes on where it was. Over 200 lines by the statement that finds what differs and the parts that fill it.
+that is killed between two models goes on where it was.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
-from queue import SimpleQueue
+from collections.abc import Sequence
 
 import psycopg
 from psycopg import sql
@@ -20,10 +17,8 @@ from psycopg import sql
 from pipelines import additions, touching, warehouse
 from pipelines.dbt_runs import NodeResult
 from pipelines.models import Model
-from pipelines.settings import Settings
+from pipelines.parts import Part
 
-AT_ONCE = 4
-"""Models computed, or tests asked, at the same time, each over a connection of its own."""
 _PLANNING = {"work_mem": "64MB", "random_page_cost": "1.1", "max_parallel_workers_per_gather": "0"}
 """As much memory as dbt's models have; what needs more goes to disk. A disk without a moving head, as databases have: at the default price of a random page the
 planner reads whole tables for a tenth of their rows. The models themselves are what runs at the same time."""
@@ -39,104 +34,60 @@ cross join lateral (values
 where v.op is not null and (n.{first} is null or t.{first} is null or ({t_others}) is distinct from ({n_others}))
 """
 """What differs between rows `n`, as they should be, and `t`, as they are."""
-_ANEW = "(select {typed} from ({query}) as model_rows) as n full join (select t.* from {table} as t where {touched}) as t on {same}"
+_ANEW = (
+    "(select {typed} from ({query}) as model_rows offset 0) as n full join (select t.* from {table} as t where {touched}) as t on {same}"
+)
 
 
-def bring_up(
-    settings: Settings, run: warehouse.Run, models: Sequence[Model], queries: Mapping[str, str], followers: Sequence[Model]
-) -> list[NodeResult]:
-    """Bring `models` (parents first) up to date, each in a transaction of its own; `followers` are all models that are built by pieces.
-
-    Models that do not rest on each other are computed at the same time. After one that fails no other is begun: nothing is published then, and the keys
-    stay touched.
-    """
-    waiting, running, done = list(models), dict[Future[NodeResult], Model](), dict[str, NodeResult]()
-    with connections(settings) as free, ThreadPoolExecutor(AT_ONCE) as threads:
-
-        def compute(model: Model) -> NodeResult:
-            with borrowed(free) as connection:
-                return _compute(connection, run, model, queries[model.name], followers)
-
-        while waiting or running:
-            unfinished = {model.name for model in (*waiting, *running.values())}
-            is_good = all(result.is_good for result in done.values())
-            for model in [model for model in waiting if is_good and not unfinished & (model.ancestors | model.touched_by.keys())]:
-                waiting.remove(model)
-                running[threads.submit(compute, model)] = model
-            if not running:
-                break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                done[running.pop(future).name] = future.result()
-    done |= {model.name: _result(model, "skipped", "a model before it failed", queries[model.name]) for model in waiting}
-    return [done[model.name] for model in models]
-
-
-@contextmanager
-def borrowed(free: SimpleQueue[psycopg.Connection]) -> Iterator[psycopg.Connection]:
-    """A connection that waits, as soon as there is one; it waits again afterwards."""
-    connection = free.get()
-    try:
-        yield connection
-    finally:
-        free.put(connection)
-
-
-@contextmanager
-def connections(settings: Settings) -> Iterator[SimpleQueue[psycopg.Connection]]:
-    """Connections that wait for a model or a test, each with an empty pg_temp.keys."""
-    free: SimpleQueue[psycopg.Connection] = SimpleQueue()
-    with ExitStack() as stack:
-        for _ in range(AT_ONCE):
-            connection = stack.enter_context(warehouse.connect(settings, autocommit=True))
-            connection.execute("create temp table keys (key_id uuid not null, key_on date, key_text text)")
-            free.put(connection)
-        yield free
-
-
-def _compute(connection: psycopg.Connection, run: warehouse.Run, model: Model, query: str, followers: Sequence[Model]) -> NodeResult:
+def compute(
+    connection: psycopg.Connection, run: warehouse.Run, model: Model, part: Part, query: str, followers: Sequence[Model]
+) -> NodeResult:
+    """Bring the part of the model's table up to date in a transaction of its own, which exists only while the run holds its turn: what came of it."""
     began = time.perf_counter()
     try:
         with warehouse.owned(connection, run):
-            count = _bring_up(connection, run, model, query, followers)
+            count = _bring_up(connection, run, model, part, query, followers)
     except psycopg.Error as error:
-        return _result(model, "error", warehouse.explain(error), query)
-    return _result(model, "success", f"{count} rows", query, count, time.perf_counter() - began)
+        return result(model, "error", warehouse.explain(error), query)
+    return result(model, "success", f"{count} rows", query, count, time.perf_counter() - began)
 
 
-def _result(model: Model, status: str, message: str, query: str, count: int | None = None, seconds: float = 0.0) -> NodeResult:
+def result(model: Model, status: str, message: str, query: str, count: int | None = None, seconds: float = 0.0) -> NodeResult:
+    """What came of the model, in dbt's words."""
     return NodeResult(model.unique_id, model.name, "model", status, round(seconds, 3), count, None, message, query)
 
 
-def _bring_up(connection: psycopg.Connection, run: warehouse.Run, model: Model, query: str, followers: Sequence[Model]) -> int:
+def _bring_up(connection: psycopg.Connection, run: warehouse.Run, model: Model, part: Part, query: str, followers: Sequence[Model]) -> int:
     """Write what differs, touch the keys that follow; the number of rows written or removed."""
     connection.execute(
         "select set_config(name, value, true) from unnest(%s::text[], %s::text[]) as s (name, value)",
         (list(_PLANNING), list(_PLANNING.values())),
     )
-    key_count = _take_keys(connection, model)
+    key_count = _take_keys(connection, model, part)
     followers = [follower for follower in followers if model.name in follower.touched_by]
     if not key_count:
         return 0
-    is_added_to = additions.take_keys(connection, model, run)
+    is_added_to = additions.take_keys(connection, model, run, part)
     query = query.replace(_AS_OF, f"timestamptz '{run.as_of.isoformat()}'")
     parts = _parts(model, query, is_followed=bool(followers))
 
     def do(statement: str) -> int:
         return connection.execute(warehouse.trusted_sql(statement).format(**parts)).rowcount
 
-    added = [additions.rows(model)] if is_added_to else []
+    added = [additions.rows(model, part)] if is_added_to else []
     anew = [warehouse.trusted_sql(_ANEW).format(**parts)] if _has_keys(connection) or not added else []
     compared = (warehouse.trusted_sql(_COMPARED).format(rows=rows, **parts) for rows in anew + added)
     connection.execute(sql.SQL("create temp table changed on commit drop as {}").format(sql.SQL(" union all ").join(compared)))
     if is_added_to:
-        additions.clear(connection, [model])
+        additions.clear_part(connection, model, part)
     removed = do("delete from {table} as t using pg_temp.changed as n where n.op = 'delete' and {same}")
     if model.saved_by:
-        do("insert into ops.unsaved_days select distinct {name}, {saved_on} from pg_temp.changed on conflict do nothing")
-    touching.follow_model(connection, model.name, followers)
+        do("insert into ops.unsaved_days select distinct {name}, {saved_on} from pg_temp.changed order by 2 on conflict do nothing")
     written = do(
         "insert into {table} ({names}) select {names} from pg_temp.changed where op in ('insert', 'update') on conflict ({key}) do update set {sets}"
     )
+    # Last: whoever touches the same keys waits for the end of this transaction.
+    touching.follow_model(connection, model.name, followers)
     return written + removed
 
 
@@ -190,13 +141,16 @@ def _saved_on(model: Model) -> sql.Composable:
     return column if model.columns.get(model.saved_by or "") == "date" else sql.SQL("({} at time zone 'UTC')::date").format(column)
 
 
-def _take_keys(connection: psycopg.Connection, model: Model) -> int:
-    """Fill pg_temp.keys with the model's touched keys; how many there are. With exact statistics the planner finds few rows by index and many by a scan."""
-    part = model.key_part
+def _take_keys(connection: psycopg.Connection, model: Model, part: Part) -> int:
+    """Fill pg_temp.keys with the touched keys of the part; how many there are. With exact statistics the planner finds few rows by index and many by a scan."""
+    second = model.key_part
     connection.execute("truncate pg_temp.keys")
     count = connection.execute(
-        sql.SQL("insert into pg_temp.keys (key_id, {}) select key_id, {} from ops.touched where table_name = {}").format(
-            sql.Identifier(part or "key_text"), sql.SQL("key_part::date" if part == "key_on" else "key_part"), model.name
+        sql.SQL("insert into pg_temp.keys (key_id, {}) select key_id, {} from ops.touched where table_name = {} and {}").format(
+            sql.Identifier(second or "key_text"),
+            sql.SQL("key_part::date" if second == "key_on" else "key_part"),
+            model.name,
+            part.has(sql.Identifier("key_id")),
         )
     ).rowcount
     connection.execute("analyze pg_temp.keys")

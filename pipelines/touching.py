@@ -23,9 +23,6 @@ from pipelines.warehouse import trusted_sql
 LEDGER = "watch_gains"
 GROUPS = "question_groups"
 
-_WORTH_ANALYZING = 1000
-"""So many new keys make the planner's picture of ops.touched stale."""
-
 _PERIOD = "create temp table period on commit drop as select {since}::timestamptz as since, {as_of}::timestamptz as as_of"
 _MIDNIGHTS = """
 create temp table midnights on commit drop as
@@ -119,12 +116,12 @@ def changed(name: str) -> sql.Identifier:
     return sql.Identifier("pg_temp", f"changed_{name}")
 
 
-def _follow(connection: psycopg.Connection, model: Model, edge: str, source: sql.Composable | None) -> int:
+def _follow(connection: psycopg.Connection, model: Model, edge: str, source: sql.Composable | None) -> None:
     rows = sql.SQL("with changed as (select * from {} as c) ").format(source) if source else sql.SQL("")
     part = "coalesce(part::text, '')" if len(model.touch_key) == 2 else "''"
     # In order: two models that touch the same keys at the same time then wait for one another, never in a circle.
     alias = "keys (id, part)" if len(model.touch_key) == 2 else "keys (id)"
-    return connection.execute(
+    connection.execute(
         rows
         + sql.SQL(
             "insert into {} select distinct {}, id, {} from ({}) as {} where id is not null order by 2, 3 on conflict do nothing"
@@ -135,14 +132,13 @@ def _follow(connection: psycopg.Connection, model: Model, edge: str, source: sql
             trusted_sql(edge),
             trusted_sql(alias),
         )
-    ).rowcount
+    )
 
 
 def follow_model(connection: psycopg.Connection, name: str, followers: Iterable[Model]) -> None:
     """Follow the edges of `followers` from rows of the model `name` that differ (`pg_temp.changed`), in the transaction that writes them."""
-    count = sum(_follow(connection, follower, follower.touched_by[name], sql.Identifier("pg_temp", "changed")) for follower in followers)
-    if count > _WORTH_ANALYZING:
-        connection.execute("analyze ops.touched")
+    for follower in followers:
+        _follow(connection, follower, follower.touched_by[name], sql.Identifier("pg_temp", "changed"))
 
 
 def touch_groups(connection: psycopg.Connection, models: Iterable[Model], sides: Iterable[tuple[UUID, str]]) -> None:

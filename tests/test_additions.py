@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from pipelines import warehouse
+from pipelines import build_order, warehouse
 from pipelines.local.world import World
 from tests.oracle.doings import MOVES, STANDS, Watch
 from tests.oracle.edges import BEFORE
@@ -53,9 +53,10 @@ def before(world: World) -> Iterator[Warm]:
         yield found
 
 
-@pytest.fixture
-def warm(world: World, before: Warm) -> Iterator[Warm]:
-    """A copy of it, for one test."""
+@pytest.fixture(params=[build_order.WORTH_PARTING, 1], ids=["whole", "in parts"])
+def warm(request: pytest.FixtureRequest, world: World, before: Warm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warm]:
+    """A copy of it, for one test: with models computed at once, and in two parts."""
+    monkeypatch.setattr(build_order, "WORTH_PARTING", request.param)
     with warm_copy(world, before) as copy:
         yield copy
 

@@ -5,10 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 
-from pipelines import building, comparison, compiled, pieces, warehouse
+from pipelines import build_order, building, comparison, compiled, parts, pieces, warehouse
+from pipelines.dbt_runs import NodeResult
 from pipelines.local.world import World
+from pipelines.models import Model
 from tests.oracle.doings import MOVES, Watch
 from tests.oracle.edges import BEFORE
 from tests.oracle.events import Event
@@ -93,6 +96,23 @@ def test_sql_of_an_earlier_version_is_compiled_anew(warm: Warm) -> None:
     assert warm.fetch(stale) == []
 
 
+def test_many_keys_are_computed_in_two_parts(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part in a transaction of its own; together they leave what one would have."""
+    computed = dict[str, set[parts.Part]]()
+
+    def compute(connection: psycopg.Connection, run: warehouse.Run, model: Model, part: parts.Part, *rest: Any) -> NodeResult:
+        computed.setdefault(model.name, set()).add(part)
+        return original(connection, run, model, part, *rest)
+
+    original = pieces.compute
+    monkeypatch.setattr(pieces, "compute", compute)
+    monkeypatch.setattr(build_order, "WORTH_PARTING", 1)
+    _hour(warm, 2)
+    assert set(map(frozenset, computed.values())) == {frozenset({parts.WHOLE}), frozenset(parts.split(2))}
+    assert comparison.compare(warm.settings, warm.catalog) == []
+    assert warm.fetch("select relname from pg_class where relnamespace = 'ops'::regnamespace and relname like 'added%'") == []
+
+
 def test_after_a_model_that_fails_no_other_is_begun_and_its_keys_stay(warm: Warm) -> None:
     """What rests on it is skipped and said to be; mended, the next run of the hour makes it good."""
     with warehouse.connect(warm.settings) as connection:
@@ -119,7 +139,7 @@ def test_what_rests_on_a_model_that_fails_is_skipped(warm: Warm) -> None:
         run = guard.enter(warehouse.Run(uuid.uuid4().hex, "hourly", SCHEDULE.instants[2]), str)
         with warehouse.owned_transaction(warm.settings, run) as connection:
             connection.execute("insert into ops.touched values ('int_watch_days', gen_random_uuid(), '2025-06-10')")
-        results = pieces.bring_up(warm.settings, run, models, queries, models)
+        results = build_order.bring_up(warm.settings, run, models, queries, models)
     finally:
         guard.leave()
     assert [(result.name, result.status) for result in results] == [
@@ -138,6 +158,6 @@ def test_a_run_that_lost_its_turn_writes_nothing(warm: Warm) -> None:
         stranger = replace(run, run_id=uuid.uuid4().hex)
         model = warm.catalog.models["int_watch_days"]
         with pytest.raises(warehouse.Problem, match="lost its turn"):
-            pieces.bring_up(warm.settings, stranger, [model], {model.name: "select 1"}, [])
+            build_order.bring_up(warm.settings, stranger, [model], {model.name: "select 1"}, [])
     finally:
         guard.leave()

@@ -66,8 +66,8 @@ def compute_and_note(*arguments: Any) -> NodeResult:
 
 run_dbt = compiled.run_dbt
 compiled.run_dbt = compile_unnoted
-compute = pieces._compute
-pieces._compute = compute_and_note  # pyrefly: ignore
+compute = pieces.compute
+pieces.compute = compute_and_note  # pyrefly: ignore
 # The pipeline takes dbt's runner from this module when it needs it.
 dbt.cli.main.dbtRunner = functools.partial(dbt.cli.main.dbtRunner, callbacks=[note])
 
