@@ -52,7 +52,8 @@ create table if not exists ops.build (
     is_only boolean primary key default true check (is_only),
     booked_run_id text, booked_as_of timestamptz, complete_through timestamptz,
     built_run_id text, built_as_of timestamptz, state text not null default 'empty' check (state in ('empty', 'building', 'built', 'audited')));
-comment on table ops.build is 'One row: what `raw` holds (booked) and what `marts` holds (built). Only marts in the state `audited` are published.';
+alter table ops.build add column if not exists shape text;
+comment on table ops.build is 'One row: what `raw` holds (booked) and what `marts` holds (built). Only marts in the state `audited` are published. shape: what the published tables were like after the last publish (published_shape).';
 insert into ops.build (is_only) values (true) on conflict do nothing;
 
 create table if not exists ops.watermarks (table_name text primary key, watermark timestamptz not null, run_id text not null);

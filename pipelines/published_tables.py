@@ -8,17 +8,19 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import psycopg
 from psycopg import sql
 
-from pipelines import deidentified, migration, pages, planner_statistics, row_security, warehouse
+from pipelines import deidentified, migration, pages, planner_statistics, published_shape, row_security, warehouse
 from pipelines.catalog import Mart, MartColumn
 from pipelines.problem import Problem
 from pipelines.row_security import CREATOR_ROWS, NOBODYS_ROWS, Policy
 from pipelines.settings import Settings
 
 _LOCK_TRIES = 40
+_Result = TypeVar("_Result")
 _RESTATEMENTS = """
 create table analytics.restatements (
     creator_id uuid not null, metric text not null, activity_on date not null, old_value numeric, new_value numeric, as_of timestamptz not null,
@@ -43,14 +45,19 @@ def make(settings: Settings, marts: Iterable[Mart]) -> None:
     """
     marts = list(marts)
     with warehouse.connect(settings, autocommit=True) as connection:
+        if published_shape.is_as_left(connection, marts):
+            return
         for name, (statements, policies) in _OWN.items():
             _with_lock_timeout(connection, _make_own, name, statements, policies)
-        for mart in marts:
-            _with_lock_timeout(connection, _make_table, mart)
+        are_complete = [_with_lock_timeout(connection, _make_table, mart) for mart in marts]
         _with_lock_timeout(connection, planner_statistics.hide, "analytics", list(_bound(marts)))
         if {mart.name for mart in marts} >= pages.TABLES:
             _with_lock_timeout(connection, pages.make)
         _with_lock_timeout(connection, row_security.require, _bound(marts))
+        if all(are_complete):
+            published_shape.leave(connection, marts)
+        else:
+            published_shape.forget(connection)
 
 
 def _bound(marts: Iterable[Mart]) -> Mapping[str, tuple[Policy, ...]]:
@@ -66,15 +73,14 @@ def rebind(settings: Settings, marts: Iterable[Mart]) -> int:
         return len(found) + row_security.rebind_ops(connection)
 
 
-def _with_lock_timeout(connection: psycopg.Connection, change: Callable[..., None], *arguments: object) -> None:
+def _with_lock_timeout(connection: psycopg.Connection, change: Callable[..., _Result], *arguments: object) -> _Result:
     """DDL in its own short transaction: a reader that holds the table for long must not make all others queue behind us."""
     for attempt in range(_LOCK_TRIES):
         try:
             with connection.transaction():
                 connection.execute("set local lock_timeout = '50ms'")
                 warehouse.set_role(connection, "analytics_owner")
-                change(connection, *arguments)
-            return
+                return change(connection, *arguments)
         except psycopg.errors.LockNotAvailable:
             time.sleep(min(0.05 * 2**attempt, 1.0))
     raise Problem("a reader holds a table of analytics for long, so its columns could not be changed; end that session and run again.")
@@ -95,10 +101,10 @@ def _open(connection: psycopg.Connection, name: str, policies: tuple[Policy, ...
     connection.execute(sql.SQL("grant select on {} to {}").format(table, warehouse.trusted_sql(readers)))
 
 
-def _make_table(connection: psycopg.Connection, mart: Mart) -> None:
-    """Create the table, or add what the contract gained; a dropped or retyped column stops with a message."""
+def _make_table(connection: psycopg.Connection, mart: Mart) -> bool:
+    """Create the table, or add what the contract gained; a dropped or retyped column stops with a message. Whether nothing is left for a later run."""
     table = sql.Identifier("analytics", mart.name)
-    found = migration.columns(connection, mart.name)
+    found, is_complete = migration.columns(connection, mart.name), True
     missing = {column.name for column in mart.columns} - found.keys()
     if not found:
         _create_table(connection, mart, table)
@@ -108,7 +114,7 @@ def _make_table(connection: psycopg.Connection, mart: Mart) -> None:
             if column.name in missing:
                 connection.execute(sql.SQL("alter table {} add column {}").format(table, _defined(column)))
             elif column.is_required and not found[column.name].is_required:
-                _require_values(connection, table, column)
+                is_complete = _require_values(connection, table, column) and is_complete
         row_security.complete(connection, mart.name, CREATOR_ROWS)
         _let_in(connection, mart.name)
     _make_indexes(connection, mart, table)
@@ -117,6 +123,7 @@ def _make_table(connection: psycopg.Connection, mart: Mart) -> None:
     if missing:  # by hand, maybe: then no model was built anew, and touched rows alone would leave holes
         connection.execute("reset role")
         connection.execute("update ops.models set is_published = false where model_name = %s", (mart.name,))
+    return is_complete and not (found and missing)
 
 
 def _let_in(connection: psycopg.Connection, name: str) -> None:
@@ -133,13 +140,14 @@ def _defined(column: MartColumn, *, is_new_table: bool = False) -> sql.Composabl
     return sql.SQL("{} {}").format(sql.Identifier(column.name), warehouse.trusted_sql(column.data_type)) + required
 
 
-def _require_values(connection: psycopg.Connection, table: sql.Identifier, column: MartColumn) -> None:
-    """Make a column `not null` once it has values everywhere: rows of creators who are held back may wait for theirs."""
+def _require_values(connection: psycopg.Connection, table: sql.Identifier, column: MartColumn) -> bool:
+    """Make a column `not null` once it has values everywhere: rows of creators who are held back may wait for theirs. Whether it is."""
     try:
         with connection.transaction():
             connection.execute(sql.SQL("alter table {} alter column {} set not null").format(table, sql.Identifier(column.name)))
     except psycopg.errors.NotNullViolation:
-        return  # asked again by the next run
+        return False  # asked again by the next run
+    return True
 
 
 def _make_indexes(connection: psycopg.Connection, mart: Mart, table: sql.Identifier) -> None:

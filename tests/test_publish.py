@@ -180,6 +180,40 @@ def test_what_was_dropped_by_hand_is_there_with_all_rows_after_the_next_publish(
     assert _fetch(prepared, "select is_published from ops.models") == [(True,)]
 
 
+@pytest.mark.parametrize(
+    "done",
+    [
+        "drop index analytics.things_by_share_rate",
+        "comment on table analytics.things is 'Something else.'",
+        "comment on column analytics.things.share_rate is null",
+        "revoke select on analytics.things from creator_reader",
+        "revoke select (share_rate) on analytics.things from bi_reader_deidentified",
+        "drop view analytics_deidentified.things",
+        "alter table analytics.things alter column creator_id set statistics 100",
+        "alter table analytics.things alter column creator_id drop not null",
+    ],
+)
+def test_nothing_is_asked_while_all_is_as_it_was_left_and_what_changed_is_made_anew(
+    prepared: Settings, monkeypatch: pytest.MonkeyPatch, done: str
+) -> None:
+    columns = (replace(COLUMNS[0], is_required=True), *COLUMNS[1:])
+    mart = replace(MART, columns=columns, indexes=("share_rate",))
+    _fill(prepared, [(ANN, "a", 0.5)])
+    _publish(prepared, mart)
+    with warehouse.connect(prepared, autocommit=True) as connection:
+        left = connection.execute("select shape from ops.build").fetchone()
+        with monkeypatch.context() as patch:
+            patch.setattr(published_tables, "_make_table", None)  # would fail if it were called
+            published_tables.make(prepared, [mart])
+        connection.execute("set role analytics_owner")
+        connection.execute(done.encode())
+        connection.execute("reset role")
+        published_tables.make(prepared, [mart])
+        assert connection.execute("select shape from ops.build").fetchone() == left
+        row = connection.execute("select has_table_privilege('creator_reader', 'analytics.things', 'select')").fetchone()
+        assert row == (True,)
+
+
 def test_indexes_for_readers_come_from_the_contract(prepared: Settings) -> None:
     """A table that is there gets an index that its contract gained, loses one that it no longer names, and keeps those that others made."""
     _publish(prepared)
