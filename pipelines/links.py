@@ -82,6 +82,7 @@ def mint(
     A creator with a closed gate gets no new link: a `Problem` for one that was named, passed over among all.
     """
     store, wanted_reports, wanted_formats = Store(settings), set(reports), set(formats)
+    store.require_life(lifetime)
     links = []
     with warehouse.connect(settings, autocommit=True) as connection:
         names = entitled(connection)

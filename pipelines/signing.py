@@ -22,14 +22,19 @@ def require_life(lifetime: timedelta, now: datetime, *, expire_at: datetime | No
     """A `Problem` when the credentials end before a link of `lifetime` does, or might: with a session token whose end nobody said, after `UNKNOWN_LIFE`."""
     if expire_at is not None and now + lifetime > expire_at:
         raise Problem(
-            f"no link of {lifetime}: the credentials that would sign it end at {expire_at:%Y-%m-%d %H:%M:%S %Z} (S3_CREDENTIALS_EXPIRE_AT), and the link with"
+            f"no link of {_in_words(lifetime)}: the credentials that would sign it end at {expire_at:%Y-%m-%d %H:%M:%S %Z} (S3_CREDENTIALS_EXPIRE_AT), and the link with"
             " them. Ask for a shorter one (--for), or renew the credentials."
         )
     if expire_at is None and has_session_token and lifetime > UNKNOWN_LIFE:
         raise Problem(
-            f"no link of {lifetime}: the credentials are temporary (AWS_SESSION_TOKEN) and their end is not known, and the link would end with them."
-            f" Set S3_CREDENTIALS_EXPIRE_AT to it, or ask for {UNKNOWN_LIFE} at most (--for 1h)."
+            f"no link of {_in_words(lifetime)}: the credentials are temporary (AWS_SESSION_TOKEN) and their end is not known, and the link would end with them."
+            f" Set S3_CREDENTIALS_EXPIRE_AT to it, or ask for {_in_words(UNKNOWN_LIFE)} at most (--for 1h)."
         )
+
+
+def _in_words(lifetime: timedelta) -> str:
+    minutes = -(lifetime // -timedelta(minutes=1))  # begun ones count
+    return f"{minutes} min" if minutes % 60 else f"{minutes // 60} h"
 
 
 def clock_trouble(headers: Mapping[str, str], sent_at: datetime, received_at: datetime) -> str | None:

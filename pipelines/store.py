@@ -182,11 +182,15 @@ class Store:
         age = self.age(key)
         return age is not None and age < RENEWED_AFTER
 
-    def sign(self, key: str, lifetime: timedelta) -> Link:
-        """A link to `key` that ends after `lifetime`: one second to seven days. Refused when it might end before (see signing)."""
+    def require_life(self, lifetime: timedelta) -> None:
+        """A `Problem` unless links may live so long: one second to seven days, and no longer than the credentials (see signing). Asks the store nothing."""
         if not timedelta(seconds=1) <= lifetime <= LONGEST_LINK:
             raise UsageProblem(f"a link lives from 1 second to {LONGEST_LINK.days} days, not {lifetime}.")
         signing.require_life(lifetime, datetime.now(UTC), expire_at=self._expire_at, has_session_token=self._has_session_token)
+
+    def sign(self, key: str, lifetime: timedelta) -> Link:
+        """A link to `key` that ends after `lifetime`. Refused when it might end before."""
+        self.require_life(lifetime)
         self._require_clock()
         url = self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=int(lifetime.total_seconds())
@@ -231,7 +235,8 @@ def _advice(code: str, status: int, setting: str) -> str:
     if status == 507 or code in {"InsufficientStorage", "XMinioStorageFull", "QuotaExceeded"}:
         return f"the store is full ({status} {code}); free space there, then run again."
     if status in {401, 403}:
-        return f"access is refused ({status} {code}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's rights."
+        said = f"{status} {code}" if code != str(status) else code
+        return f"access is refused ({said}); check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's rights."
     if status == 404:
         return f"there is no such bucket; create it or set {setting}."
     return f"the store answered {status} {code}; see in its log whether its disk is full, then run again."
