@@ -265,7 +265,7 @@ def test_pages_show_what_row_security_lets_the_caller_see(warm: Warm, creator: U
 
 def test_nobody_else_may_call_them(warm: Warm) -> None:
     functions = warm.fetch("select proname, proacl::text from pg_proc where pronamespace = 'analytics'::regnamespace")
-    assert len(functions) == 11
+    assert len(functions) == 12
     for function in functions:
         granted = {entry.split("=")[0] for entry in function["proacl"].strip("{}").split(",")}
         assert granted == {"analytics_owner", *pages.READERS}, function["proname"]

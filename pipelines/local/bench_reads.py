@@ -110,6 +110,9 @@ def _plan(connection: psycopg.Connection, query: str, values: dict[str, Any]) ->
         row = cursor.execute(
             query.replace("select * from analytics.students_page", "select analytics.students_query").encode(), values
         ).fetchone()
+        if "search" not in query:  # as analytics.students_in_order does
+            connection.execute("set local enable_bitmapscan = off")
         query, values = (row or ("select 1",))[0].replace("%", "%%"), {}
     rows = cursor.execute(b"explain (analyze, buffers, costs off, timing off) " + query.encode(), values).fetchall()
+    connection.execute("set local enable_bitmapscan = on")
     return "\n".join(row[0] for row in rows)
