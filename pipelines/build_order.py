@@ -41,7 +41,7 @@ def bring_up(
             unfinished = {model.name for model in (*waiting, *running.values())}
             is_good = all(result.is_good for results in done.values() for result in results)
             ready = [model for model in waiting if is_good and not unfinished & _above(model)]
-            for model in ready[: AT_ONCE - len(running)]:
+            for model in ready[: max(AT_ONCE - len(running), 0)]:  # the last one may have come in parts
                 waiting.remove(model)
                 with borrowed(free) as connection:
                     parts = _parts_of(connection, model)
