@@ -19,9 +19,6 @@ from pipelines.dbt_runs import NodeResult
 from pipelines.models import Model
 from pipelines.parts import Part
 
-_PLANNING = {"work_mem": "64MB", "random_page_cost": "1.1", "max_parallel_workers_per_gather": "0"}
-"""As much memory as dbt's models have; what needs more goes to disk. A disk without a moving head, as databases have: at the default price of a random page the
-planner reads whole tables for a tenth of their rows. The models themselves are what runs at the same time."""
 _AS_OF = "(select ops.as_of())"
 """What the macro as_of() compiles to. The instant takes its place: the planner knows then how many rows are older."""
 
@@ -59,10 +56,6 @@ def result(model: Model, status: str, message: str, query: str, count: int | Non
 
 def _bring_up(connection: psycopg.Connection, run: warehouse.Run, model: Model, part: Part, query: str, followers: Sequence[Model]) -> int:
     """Write what differs, touch the keys that follow; the number of rows written or removed."""
-    connection.execute(
-        "select set_config(name, value, true) from unnest(%s::text[], %s::text[]) as s (name, value)",
-        (list(_PLANNING), list(_PLANNING.values())),
-    )
     key_count = _take_keys(connection, model, part)
     followers = [follower for follower in followers if model.name in follower.touched_by]
     if not key_count:
