@@ -1,7 +1,7 @@
 """The tables of `analytics`: made from the contract, altered additively, behind row security.
 
 Belongs here: their DDL, each change in its own short transaction. Does not: their rows (publish), who reads which (row_security), changes that break
-readers (migration).
+readers (migration), whether any of it has to be asked for (published_shape). Over 200 lines by the tables that publish itself writes.
 """
 
 import hashlib

@@ -28,15 +28,15 @@ class Catcher:
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     mails: list[EmailMessage] = field(default_factory=list)
 
-    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802 # aiosmtpd's name
         envelope.mail_from = address
         return await self._answer(server, "MAIL", "250 OK")
 
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802 # aiosmtpd's name
         envelope.rcpt_tos.append(address)
         return await self._answer(server, "RCPT", "250 OK")
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 # aiosmtpd's name
         answer = await self._answer(server, "DATA", "250 kept")
         if answer.startswith("250"):
             parsed = email.message_from_bytes(envelope.original_content, policy=email.policy.default)
