@@ -116,6 +116,27 @@ def test_committed_work_outlives_kill_9(own: World, folder: Path) -> None:
     assert read_mark(embedded.up(folder), "killed") == (True, b"killed")
 
 
+def test_a_table_whose_making_a_crash_cut_short_stops_no_start(own: World, folder: Path) -> None:
+    write_marks(own, "unlogged")
+    with psycopg.connect(own.environment()["database_url"], autocommit=True) as connection:
+        connection.execute("create unlogged table unfinished (mark text)")
+        connection.execute("insert into unfinished values ('one')")
+        row = connection.execute("select pg_relation_filepath('unfinished')").fetchone()
+    assert row is not None
+    server, said = own.postgres.find(), list[str]()
+    assert server is not None
+    server.kill()
+    server.wait(30)
+    # So does a session that sees the death of its server: it takes back what it was making, and the log of that is lost.
+    (own.postgres.place.data / f"{row[0]}_init").unlink()
+    again = embedded.up(folder, say=said.append)
+    assert any("once more" in line for line in said)
+    assert read_mark(again, "unlogged") == (True, b"unlogged")
+    with psycopg.connect(again.environment()["database_url"], autocommit=True) as connection:
+        assert connection.execute("select count(*) from unfinished").fetchone() == (0,)
+        connection.execute("drop table unfinished")
+
+
 def test_a_pid_file_with_the_pid_of_another_program_is_cleared(own: World, folder: Path) -> None:
     write_marks(own, "reboot")
     embedded.down(folder)

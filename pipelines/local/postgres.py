@@ -5,6 +5,7 @@ Belongs here: the server process. Does not: its data folder (cluster, place), ro
 It listens on 127.0.0.1 with SCRAM passwords and on no Unix socket, so there is no socket file to go stale.
 """
 
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from pipelines.local.cluster import VERSION, clear_cluster, inspect_cluster, is_
 from pipelines.local.keys import Secrets
 from pipelines.local.place import Place, make_outside
 from pipelines.local.port import require_free
-from pipelines.local.process import await_server, explain, find_server, has_ended, start_server, stop_server
+from pipelines.local.process import await_server, explain, find_server, has_ended, read_log, start_server, stop_server
 from pipelines.local.superuser import Superuser
 
 _MB = 1024 * 1024
@@ -46,6 +47,9 @@ SETTINGS = {
 
 START_SECONDS, RECOVERY_SECONDS = 5, 600
 """After a crash Postgres replays its log before it answers."""
+
+_LEFT_OVER = re.compile(r'FATAL:  could not create file "base/\d+/\d+": File exists')
+"""How a replay ends that meets the file of an unlogged table whose making the crash cut short (reinit.c of Postgres)."""
 
 
 def find_postgres(data: Path) -> psutil.Process | None:
@@ -103,6 +107,9 @@ class Postgres:
         inspect_cluster(self.place.data)
         clear_cluster(self.place.data)
         say(f"starting PostgreSQL {VERSION} on {self.address}")
+        return self._start_server()
+
+    def _start_server(self) -> psutil.Process:
         options = [f"-c{name}={value}" for name, value in (SETTINGS | {"port": str(self.port)} | shared_memory()).items()]
         return start_server(
             [str(self.place.programs() / "postgres"), "-D", str(self.place.data), *options],
@@ -118,12 +125,21 @@ class Postgres:
         Raises:
             Problem: the server ended, or does not come up.
         """
-        if await_server(running, self.superuser.is_answered, START_SECONDS):
+        if self._comes_up(running, say):
             return
+        # A crash while an unlogged table was made can leave its file, on which the end of the replay stumbles; the next start clears it away.
+        if any(map(_LEFT_OVER.search, read_log(self.log))):
+            say("starting PostgreSQL once more: its first replay after the crash met a file of an unfinished table")
+            if self._comes_up(self._start_server(), say):
+                return
+        raise explain("PostgreSQL", self.log, is_complaint)
+
+    def _comes_up(self, running: psutil.Process, say: Callable[[str], None]) -> bool:
+        if await_server(running, self.superuser.is_answered, START_SECONDS):
+            return True
         if not has_ended(running):
             say("waiting for PostgreSQL: it replays its log after a crash")
-        if not await_server(running, self.superuser.is_answered, RECOVERY_SECONDS):
-            raise explain("PostgreSQL", self.log, is_complaint)
+        return await_server(running, self.superuser.is_answered, RECOVERY_SECONDS)
 
 
 def shared_memory() -> dict[str, str]:
