@@ -177,9 +177,8 @@ def _run_and_kill(own: World, runner: Runner, warm: Warm, victim: str, after: fl
         os.kill(pid, signal.SIGKILL)
     waiter.join(240)
     assert ended, "the run hangs"
-    if victim == "run" and was_running:
-        assert os.WIFSIGNALED(ended[0])
-    return was_running
+    # A run that came to its end in that very moment was not hit.
+    return was_running and (victim != "run" or os.WIFSIGNALED(ended[0]))
 
 
 def test_whatever_is_killed_the_next_run_makes_it_good(
