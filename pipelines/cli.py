@@ -370,7 +370,7 @@ def export(creator: str, export_type: str, suffix: str, filters: dict[str, str])
     """
     from pipelines import console, export_line, export_requests
     from pipelines.catalog import load_catalog
-    from pipelines.exports import Wanted, check
+    from pipelines.export_wishes import Wanted, check
 
     settings, catalog = _prepared(), load_catalog()
     wanted = Wanted(_creator_ids(settings, (creator,))[0], export_type, suffix, filters)

@@ -17,7 +17,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from pipelines import export_log, warehouse
-from pipelines.exports import Wanted
+from pipelines.export_wishes import Wanted
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 
@@ -104,17 +104,25 @@ def tidy(connection: psycopg.Connection) -> int:
     return row[0] if row else 0
 
 
-def take(connection: psycopg.Connection, run_id: str, only: UUID | None) -> Request | None:
-    """Take on the request that has waited longest."""
+def take(connection: psycopg.Connection, run_id: str, only: UUID | None) -> list[Request]:
+    """Take on the request that has waited longest, and those that want the same rows in other formats: they are read once for all. None when nobody waits."""
     with connection.cursor(row_factory=class_row(Request)) as cursor:
         return cursor.execute(
-            """update ops.export_requests set status = 'rendering', run_id = %s, attempt_count = attempt_count + 1, started_at = clock_timestamp()
-               where request_id = (
-                   select request_id from ops.export_requests where status = 'requested' and (%s::uuid is null or request_id = %s)
-                   order by requested_at, request_id limit 1 for update skip locked)
+            """with first as (
+                   select request_id, creator_id, type, filters, format from ops.export_requests
+                   where status = 'requested' and (%(only)s::uuid is null or request_id = %(only)s)
+                   order by requested_at, request_id limit 1 for update skip locked),
+               alike as (
+                   select r.request_id, r.format, r.requested_at from ops.export_requests as r inner join first as f using (creator_id, type, filters)
+                   where r.status = 'requested' and r.format <> f.format and %(only)s::uuid is null for update of r skip locked),
+               taken as (
+                   select request_id from first
+                   union all (select distinct on (format) request_id from alike order by format, requested_at, request_id))
+               update ops.export_requests set status = 'rendering', run_id = %(run_id)s, attempt_count = attempt_count + 1, started_at = clock_timestamp()
+               where request_id in (select request_id from taken)
                returning request_id, creator_id::text, type, format, filters, requested_by, requested_at""",
-            (run_id, only, only),
-        ).fetchone()
+            {"only": only, "run_id": run_id},
+        ).fetchall()
 
 
 def end(connection: psycopg.Connection, request: Request, status: str, **values: Any) -> str:

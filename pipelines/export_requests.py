@@ -1,4 +1,4 @@
-"""Exports that creators ask for through the app: who may have what, made one after the other, with the outcome in the row.
+"""Exports that creators ask for through the app: who may have what, made one after the other (formats of the same rows together), with the outcome in the row.
 
 Belongs here: plan, gate and limit, serving, links. Does not: the rows (export_line), checking filters and making the file (exports), when it is
 looked at (sensors).
@@ -6,7 +6,7 @@ looked at (sensors).
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -17,7 +17,8 @@ from pipelines import export_line, export_log, exports, gates, publish, warehous
 from pipelines.catalog import Catalog
 from pipelines.creator_files import Order, Worker
 from pipelines.export_line import Request
-from pipelines.problem import Problem, UsageProblem
+from pipelines.export_wishes import Wanted, check
+from pipelines.problem import Problem, UsageProblem, one_line
 from pipelines.settings import Settings
 
 LIMIT_WINDOW = timedelta(hours=1)
@@ -41,35 +42,55 @@ def serve(
         worker, until = None, time.monotonic() + patience.total_seconds()
         try:
             while True:
-                request = export_line.take(connection, run_id, only)
-                if request is None and time.monotonic() >= until:
+                requests = export_line.take(connection, run_id, only)
+                if not requests and time.monotonic() >= until:
                     return counts
-                if request is None:
+                if not requests:
                     time.sleep(export_line.POLL_SECONDS)
                     continue
                 worker = worker or Worker(settings, catalog, order)
-                state = _serve_one(settings, connection, worker, request)
-                counts[state] += 1
-                say(f"request {request.request_id}: {request.type}.{request.format} of creator {request.creator_id} is {state}")
+                for request, state, why in _serve_alike(settings, connection, worker, requests):
+                    counts[state] += 1
+                    say(f"request {request.request_id}: {request.type}.{request.format} of creator {request.creator_id} is {state}{why}")
                 until = time.monotonic() + patience.total_seconds()
         finally:
             if worker is not None:
                 worker.close()
 
 
-def _serve_one(settings: Settings, connection: psycopg.Connection, worker: Worker, request: Request) -> str:
+def _serve_alike(
+    settings: Settings, connection: psycopg.Connection, worker: Worker, requests: Sequence[Request]
+) -> Iterator[tuple[Request, str, str]]:
+    """Serve requests that want the same rows in different formats; each with its outcome, and why it failed (for us, not for the creator)."""
+    allowed: list[tuple[Request, Wanted]] = []
+    for request in requests:
+        try:
+            allowed.append((request, _require_allowed(settings, connection, worker.catalog, request)))
+        except Problem as problem:
+            yield request, export_line.end(connection, request, "refused", reason=str(problem)), ""
+    if not allowed:
+        return
+    made = _make(worker, [wanted for _, wanted in allowed])
+    for (request, _), files in zip(allowed, made, strict=True):
+        if isinstance(files, Exception):
+            told = "it could not be made; the data team knows. Ask again later."
+            yield request, export_line.end(connection, request, "failed", reason=told), f": {one_line(files)}"
+        else:
+            yield request, _hand_out(settings, connection, worker, request, files), ""
+
+
+def _make(worker: Worker, wanted: Sequence[Wanted]) -> Sequence[list[export_log.Entry] | Exception]:
+    """What `exports.make_all` gives, or for each the trouble that let it not begin. When the database is gone, that is raised: the next run takes the requests back."""
     try:
-        wanted = _require_allowed(settings, connection, worker.catalog, request)
-    except Problem as problem:
-        return export_line.end(connection, request, "refused", reason=str(problem))
-    worker.order = replace(worker.order, requested_by=f"{request.requested_by} (request {request.request_id})"[:200])
-    try:
-        files = exports.make(worker, wanted)
+        made = exports.make_all(worker, wanted)
     except psycopg.OperationalError:
-        raise  # the database is gone: the next run takes the request back
-    except Exception:  # exports.make has noted why in the log, in words that are not for the creator
-        return export_line.end(connection, request, "failed", reason="it could not be made; the data team knows. Ask again later.")
-    return _hand_out(settings, connection, worker, request, files)
+        raise
+    except Exception as error:
+        return [error] * len(wanted)
+    for one in made:
+        if isinstance(one, psycopg.OperationalError):
+            raise one
+    return made
 
 
 def _hand_out(settings: Settings, connection: psycopg.Connection, worker: Worker, request: Request, files: list[export_log.Entry]) -> str:
@@ -96,12 +117,13 @@ def _hand_out(settings: Settings, connection: psycopg.Connection, worker: Worker
     )
 
 
-def _require_allowed(settings: Settings, connection: psycopg.Connection, catalog: Catalog, request: Request) -> exports.Wanted:
+def _require_allowed(settings: Settings, connection: psycopg.Connection, catalog: Catalog, request: Request) -> Wanted:
     """The export that is wanted; a `Problem` in words for the creator when it cannot be had."""
     if not isinstance(request.filters, dict):
         raise UsageProblem("filters is not a JSON object.")
-    wanted = exports.Wanted(request.creator_id, request.type, request.format, request.filters)
-    exports.check(catalog, wanted)
+    who = f"{request.requested_by} (request {request.request_id})"[:200]
+    wanted = Wanted(request.creator_id, request.type, request.format, request.filters, requested_by=who)
+    check(catalog, wanted)
     if publish.published_as_of(connection) is None:
         raise Problem("nothing is published yet; ask again in an hour.")
     with connection.transaction():

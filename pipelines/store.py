@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,6 +26,14 @@ from pipelines.settings import Settings
 KEPT = timedelta(days=30)
 """Objects below `reports/` are deleted after this long, by a rule of the bucket."""
 
+_EXPIRED = {"ID": "creator-reports-kept", "Status": "Enabled", "Filter": {"Prefix": "reports/"}, "Expiration": {"Days": KEPT.days}}
+_UNFINISHED = {
+    "ID": "creator-reports-unfinished",
+    "Status": "Enabled",
+    "Filter": {"Prefix": ""},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+}
+
 RENEWED_AFTER = timedelta(days=20)
 """An unchanged object is uploaded again when it is older than this, so that a link never outlives its object."""
 
@@ -33,6 +42,9 @@ LONGEST_LINK = timedelta(days=7)
 
 CLOCK_TRUSTED_FOR = timedelta(minutes=5)
 """So long a look at the store's clock counts."""
+
+_IN_PARTS = TransferConfig(multipart_threshold=8 << 20, multipart_chunksize=8 << 20, use_threads=False)
+"""How a large file goes up: what fails is sent again by part."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,7 @@ class Store:
 
     def __init__(self, settings: Settings, *, is_ledger: bool = False) -> None:
         self.bucket, self._setting = (settings.ledger_bucket, "LEDGER_BUCKET") if is_ledger else (settings.s3_bucket, "S3_BUCKET")
+        self._rules = [_UNFINISHED] if is_ledger else [_UNFINISHED, _EXPIRED]
         self._place = settings.s3_endpoint_url or f"AWS ({settings.aws_region})"
         self._expire_at, self._has_session_token = settings.s3_credentials_expire_at, settings.aws_session_token is not None
         self._clock_known_at: datetime | None = None
@@ -106,19 +119,20 @@ class Store:
             ),
         )
 
+        self._client.meta.events.register("before-call.s3.UploadPart", _call_part_bytes)
+
     def require(self) -> None:
         """A `Problem` unless the bucket answers."""
         with self._plain_errors("reach the bucket"):
             self._client.head_bucket(Bucket=self.bucket)
 
     def prepare(self) -> None:
-        """Check that the bucket answers, and give it the rule that deletes report objects after `KEPT`."""
+        """Check that the bucket answers, and give it its rules: reports are deleted after `KEPT`, parts of a file that never became whole after a day."""
         with self._plain_errors("reach the bucket"):
             self._client.head_bucket(Bucket=self.bucket)
-            rule = {"ID": "creator-reports-kept", "Status": "Enabled", "Filter": {"Prefix": "reports/"}, "Expiration": {"Days": KEPT.days}}
-            if rule["ID"] not in {found.get("ID") for found in self._lifecycle_rules()}:
-                others = [found for found in self._lifecycle_rules() if found.get("ID") != rule["ID"]]
-                self._client.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration={"Rules": [*others, rule]})
+            found = self._lifecycle_rules()
+            if missing := [rule for rule in self._rules if rule["ID"] not in {one.get("ID") for one in found}]:
+                self._client.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration={"Rules": [*found, *missing]})
 
     def _lifecycle_rules(self) -> list[dict[str, Any]]:
         try:
@@ -136,12 +150,11 @@ class Store:
             )
 
     def put_file(self, key: str, file: BinaryIO, content_type: str = "application/octet-stream", content_disposition: str = "") -> None:
-        """Upload a file that was written just now, from its start; it is never in memory as a whole."""
+        """Upload a file that was written just now, from its start; it is never in memory as a whole. A large one goes up in parts, and is there with the last."""
         file.seek(0)
+        said = {"ContentType": content_type, "ContentDisposition": content_disposition}
         with self._plain_errors("upload"):
-            self._client.put_object(
-                Bucket=self.bucket, Key=key, Body=file, ContentType=content_type, ContentDisposition=content_disposition
-            )
+            self._client.upload_fileobj(file, self.bucket, key, ExtraArgs=said, Config=_IN_PARTS)
 
     def get_file(self, key: str, file: BinaryIO) -> bool:
         """Write the object to `file`, piece by piece, and go to its start; False when there is no such object."""
@@ -225,6 +238,11 @@ class Store:
             raise Problem(
                 f"cannot {doing}: no S3 server answers at {self._place} ({type(error).__name__}); check S3_ENDPOINT_URL and the AWS keys."
             ) from None
+
+
+def _call_part_bytes(params: dict[str, Any], **_: object) -> None:
+    """Give a part the type that it has by itself; some stores look into a part of no type, to find out whether it can be packed."""
+    params["headers"]["Content-Type"] = "application/octet-stream"
 
 
 def _secret(value: Any) -> str | None:

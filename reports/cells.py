@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _DANGEROUS = "'*[=+\\-@\\t\\r\\n＝＋－＠]"
+_FIRST = pa.array([*"'=+-@\t\r\n＝＋－＠"], pa.large_string())
+"""What a text that is defused begins with."""
 _DEFUSED = re.compile(f"'{_DANGEROUS}")
 
 
@@ -38,8 +40,8 @@ def undo(text: str) -> str:
 
 
 def _defuse(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    if not pc.any(pc.match_substring_regex(text, f"^{_DANGEROUS}")).as_py():
-        return text  # nearly always; looking takes a third of replacing
+    if not pc.any(pc.is_in(pc.utf8_slice_codeunits(text, 0, 1), _FIRST)).as_py():
+        return text  # nearly always; looking takes a tenth of replacing
     return pc.replace_substring_regex(text, pattern=f"^({_DANGEROUS})", replacement=r"'\1")
 
 

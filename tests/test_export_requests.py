@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from pipelines import export_log, export_requests, reader_tokens, sensors, warehouse
+from pipelines import export_line, export_log, export_requests, reader_tokens, sensors, warehouse
 from pipelines.settings import Settings
 from tests.published_platform import PublishedPlatform
 from tests.small_source import CATALOG
@@ -86,6 +86,31 @@ def test_filters_narrow_the_rows(requests: Requests) -> None:
     all_rows, none = requests.ask(type="quiz_results"), requests.ask(type="quiz_results", filters={"from": "2030-01-01"})
     requests.serve()
     assert (requests.row(all_rows)["row_count"], requests.row(none)["row_count"]) == (2, 0)
+
+
+def test_formats_of_the_same_rows_are_taken_on_together(requests: Requests) -> None:
+    kinds = ("csv", "json", "xlsx")
+    ids = {kind: requests.ask(format=kind) for kind in kinds}
+    requests.ask(format="csv")  # twice the same is made twice
+    requests.ask(format="json", filters={"tier": "moderate"})
+    requests.ask("New York", format="json")
+    with warehouse.connect(requests.platform.settings) as connection:
+        taken = [sorted(str(one.request_id) for one in export_line.take(connection, "run", None)) for _ in range(5)]
+        connection.rollback()
+    assert [len(one) for one in taken] == [3, 1, 1, 1, 0]
+    assert taken[0] == sorted(map(str, ids.values()))
+    assert requests.serve() == {"done": 6}
+    for kind, request_id in ids.items():
+        row = requests.row(request_id)
+        noted = requests.platform.fetch("select distinct format, requested_by from ops.export_log where object_key = %s", row["object_key"])
+        assert (kind, f"ann (request {request_id})") in noted
+        assert (row["status"], row["attempt_count"], row["row_count"]) == ("done", 1, 1)
+
+
+def test_one_that_is_refused_does_not_keep_back_its_like(requests: Requests) -> None:
+    good, bad = requests.ask(format="csv"), requests.ask(format="pdf")
+    assert requests.serve() == {"done": 1, "refused": 1}
+    assert [requests.row(one)["status"] for one in (good, bad)] == ["done", "refused"]
 
 
 def test_no_link_lies_anywhere_else(requests: Requests) -> None:

@@ -4,9 +4,9 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import openpyxl
@@ -15,12 +15,14 @@ import pytest
 from pipelines import export_log, exports, warehouse
 from pipelines.catalog import load_catalog
 from pipelines.creator_files import Order, Worker
-from pipelines.exports import Wanted
+from pipelines.export_wishes import Wanted, check
 from pipelines.local import source
 from pipelines.local.world import World
-from pipelines.problem import UsageProblem
+from pipelines.problem import Problem, UsageProblem
 from pipelines.settings import Settings
 from reports.cells import undo
+from reports.document import Document
+from reports.formats import FORMATS
 from tests import steps
 from tests.small_source import SmallSource
 from tests.test_formats import read_text
@@ -177,7 +179,7 @@ def test_days_of_a_filter_are_the_creators(desk: Desk) -> None:
 )  # fmt: skip
 def test_what_is_not_in_the_catalogue_is_refused(wanted: Wanted, told: str) -> None:
     with pytest.raises(UsageProblem) as refused:
-        exports.check(CATALOG, wanted)
+        check(CATALOG, wanted)
     assert told in str(refused.value)
 
 
@@ -215,3 +217,39 @@ def test_metadata_follow_the_preference(desk: Desk) -> None:
     made = exports.make(desk.worker, Wanted(str(B), "students", "csv"))
     assert [entry.format for entry in made] == ["csv", "csv-metadata.json"]
     assert json.loads(desk.fetch(made[1].object_key))["as_of"] == "2026-03-01T23:30:00Z"
+
+
+def test_formats_that_are_read_for_together_are_as_if_made_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "_BATCH_BYTES", 1)  # a batch per row
+    wanted = [Wanted(str(A), "progress", suffix, requested_by=f"for {suffix}") for suffix in ("csv", "json", "xlsx")]
+    together = exports.make_all(desk.worker, wanted)
+    for one, made in zip(wanted, together, strict=True):
+        assert not isinstance(made, Exception)
+        alone = exports.make(desk.worker, one)
+        assert [(file.sha256, file.row_count, file.requested_by) for file in made] == [(file.sha256, 9, one.requested_by) for file in alone]
+
+
+def test_a_format_that_fails_leaves_the_others_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(document: Document, file: BinaryIO) -> int:
+        next(document.main.batches())
+        raise ValueError("no")
+
+    expected = exports.make(desk.worker, Wanted(str(A), "progress", "csv"))[0].sha256
+    monkeypatch.setattr(exports, "_BATCH_BYTES", 1)
+    monkeypatch.setitem(FORMATS, "json", replace(FORMATS["json"], write=fail))
+    made, failed = exports.make_all(desk.worker, [Wanted(str(A), "progress", suffix) for suffix in ("csv", "json")])
+    assert not isinstance(made, Exception) and made[0].sha256 == expected
+    assert isinstance(failed, ValueError)
+    with warehouse.connect(desk.settings, autocommit=True) as connection:
+        assert [(row.format, row.event) for row in export_log.history(connection, str(A), 10) if row.event == "failed"] == [
+            ("json", "failed")
+        ]
+
+
+def test_rows_that_cannot_be_read_fail_every_format(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(creator_id: str, found: object) -> None:
+        raise Problem("belongs to somebody else")
+
+    monkeypatch.setattr(desk.worker, "require_owner", refuse)
+    made = exports.make_all(desk.worker, [Wanted(str(A), "progress", suffix) for suffix in ("csv", "json", "xlsx")])
+    assert [str(one) for one in made] == ["belongs to somebody else"] * 3

@@ -1,6 +1,7 @@
 """The store: keys, download names, errors in words. Against the real S3 server."""
 
 import http.server
+import io
 import threading
 import urllib.error
 import urllib.request
@@ -51,12 +52,29 @@ def test_an_object_comes_back_as_it_was_put(settings: Settings) -> None:
     assert store.age("reports/c/g/n/other.csv") is None
 
 
-def test_the_bucket_forgets_reports_after_thirty_days(settings: Settings) -> None:
-    store = Store(settings)
+def test_a_large_file_goes_up_in_parts_and_comes_back_as_it_was(settings: Settings) -> None:
+    store, key = Store(settings), "reports/c/g/n/large.csv"
+    content = "naïve,1\r\n".encode() * 2_000_000
+    store.put_file(key, io.BytesIO(content), "text/csv; charset=utf-8", 'attachment; filename="x.csv"')
+    assert store._client.head_object(Bucket=store.bucket, Key=key)["ETag"].endswith('-3"'), "three parts"
+    with urllib.request.urlopen(store.sign(key, timedelta(minutes=1)).url) as answer:
+        assert answer.read() == content
+        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="x.csv"'
+
+
+@pytest.mark.parametrize("is_ledger", [False, True])
+def test_buckets_have_their_rules(settings: Settings, is_ledger: bool) -> None:
+    store = Store(settings, is_ledger=is_ledger)
+    other = {"ID": "ours", "Status": "Enabled", "Filter": {"Prefix": "else/"}, "Expiration": {"Days": 5}}
+    store._client.put_bucket_lifecycle_configuration(Bucket=store.bucket, LifecycleConfiguration={"Rules": [other]})
     store.prepare()
     store.prepare()
-    rules = store._lifecycle_rules()
-    assert [(rule["Filter"]["Prefix"], rule["Expiration"]["Days"]) for rule in rules] == [("reports/", 30)]
+    rules = {rule["ID"]: rule for rule in store._lifecycle_rules()}
+    assert rules.keys() == {"ours", "creator-reports-unfinished", *([] if is_ledger else ["creator-reports-kept"])}
+    assert rules["creator-reports-unfinished"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    if not is_ledger:
+        assert (rules["creator-reports-kept"]["Filter"]["Prefix"], rules["creator-reports-kept"]["Expiration"]["Days"]) == ("reports/", 30)
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(0), timedelta(days=7, seconds=1)])

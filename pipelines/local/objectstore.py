@@ -39,6 +39,8 @@ OPTIONS = (
     *("-s3.config=identities.json", "-s3.autoCreateBucket=false"),
     # Volumes are files that grow up to 128 MB; nothing is allocated ahead. A bucket has one or more of its own.
     *("-master.volumeSizeLimitMB=128", "-volume.max=1000", "-volume.preStopSeconds=0"),
+    # Of what lies unencrypted it unpacks and sums up all once more, which takes longer than to encrypt it.
+    "-s3.encryptVolumeData=true",
     # Relative to the working folder: the path of a socket may be 100 characters long at most.
     *("-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"),
 )
