@@ -32,6 +32,29 @@ class TableBooked:
 _WORTH_ANALYZING = 1000
 """Changed rows below which no plan depends on what the planner knows."""
 
+_DIFFERING = """
+with differing as materialized (
+    select v.* from {incoming} i
+    left join {raw} t on {same}
+    cross join lateral (values
+        ({coming}, case when t.{first} is null then 'insert' else 'update' end),
+        ({kept}, case when t.{first} is not null then 'old' end)
+    ) as v ({names}, op)
+    where v.op is not null and (t.{first} is null or ({old}) is distinct from ({new}))
+),
+
+noted as (insert into {changed} ({names}, op) select {names}, op from differing)
+
+insert into {raw} ({names}) select {names} from differing where op <> 'old' on conflict ({key}) do update set {sets}
+"""
+"""What differs is kept aside, as it was and as it is, and written."""
+_UNTRACKED = """
+insert into {raw} ({names})
+select {names} from {incoming} i where not exists (select from {raw} t where {same} and ({old}) is not distinct from ({new}))
+on conflict ({key}) do update set {sets}
+"""
+"""What differs is written. Either way most rows that are read again are as they were: `on conflict` alone would lock each of them, and log that."""
+
 
 def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Say) -> list[TableBooked]:
     """Merge `incoming` into `raw`, append to the ledger, note what was touched and move the watermarks, all in one transaction of the run that holds the lock."""
@@ -114,23 +137,15 @@ def _merge(
         "changed": sql.Identifier("pg_temp", f"changed_{table.name}"),
         "names": listed(names),
         "key": listed(map(sql.Identifier, table.key)),
+        "first": sql.Identifier(table.key[0]),
         "same": sql.SQL(" and ").join(sql.SQL("t.{0} = i.{0}").format(sql.Identifier(name)) for name in table.key),
         "sets": listed(sql.SQL("{0} = excluded.{0}").format(name) for name in others),
         "old": listed(sql.SQL("t.{}").format(name) for name in compared),
-        "new": listed(sql.SQL("excluded.{}").format(name) for name in compared),
-        "coming": listed(sql.SQL("i.{}").format(name) for name in compared),
+        "new": listed(sql.SQL("i.{}").format(name) for name in compared),
+        "coming": listed(sql.SQL("i.{}").format(name) for name in names),
         "kept": listed(sql.SQL("t.{}").format(name) for name in names),
     }
-    merge = "insert into {raw} as t ({names}) select {names} from {incoming} i on conflict ({key}) do update set {sets} where ({old}) is distinct from ({new})"
-    if not is_tracked:
-        return connection.execute(sql.SQL(merge).format(**parts)).rowcount
-    keep_old = "insert into {changed} ({names}, op) select {kept}, 'old' from {raw} t join {incoming} i on {same} where ({old}) is distinct from ({coming})"
-    connection.execute(sql.SQL(keep_old).format(**parts))
-    keep_new = (
-        "with written as (" + merge + " returning {kept}, case when t.xmax = 0 then 'insert' else 'update' end as op)"
-        " insert into {changed} ({names}, op) select * from written"
-    )
-    return connection.execute(sql.SQL(keep_new).format(**parts)).rowcount
+    return connection.execute(sql.SQL(_DIFFERING if is_tracked else _UNTRACKED).format(**parts)).rowcount
 
 
 def _analyze_grown(connection: psycopg.Connection, booked: list[TableBooked]) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from pipelines import migration, publish, published_tables, warehouse
-from pipelines.catalog import Mart, MartColumn
+from pipelines.catalog import Mart, MartColumn, load_catalog
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 
@@ -87,6 +87,28 @@ def test_only_touched_keys_are_looked_at(prepared: Settings) -> None:
     rows = [("a", Decimal("0.5000")), ("b", Decimal("0.2500"))]
     assert _fetch(prepared, "select thing_id, share_rate from analytics.things order by 1", "bi_reader") == rows
     assert _fetch(prepared, "select * from ops.touched") == []
+
+
+@pytest.mark.parametrize("touched", [None, (ANN, BOB)])
+def test_rows_that_are_as_they_were_are_not_even_locked(prepared: Settings, touched: tuple[UUID, ...] | None) -> None:
+    """A lock is a write: it stands in the row and in the server's log."""
+    _fill(prepared, [(ANN, "a", 0.5), (ANN, "b", None), (BOB, "c", 1)])
+    _publish(prepared)
+    _fill(prepared, [(ANN, "a", 0.5), (ANN, "b", None), (BOB, "c", 0.25)])
+    assert _publish(prepared, touched=touched).written_count == 1
+    assert _fetch(prepared, "select thing_id, xmax::text from analytics.things where thing_id < 'c' order by 1", "bi_reader") == [
+        ("a", "0"),
+        ("b", "0"),
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name, mart in load_catalog().marts.items() if mart.touch_key])
+def test_rows_of_touched_keys_are_found_by_an_index(name: str) -> None:
+    catalog = load_catalog()
+    mart, model = catalog.marts[name], catalog.models[name]
+    published = ["creator_id", mart.primary_key[0], *(index.split()[0].strip(",") for index in mart.indexes)]
+    assert mart.touch_key[0] in published
+    assert mart.touch_key[0] in [model.grain[0], *(columns[0] for columns in model.indexes)]
 
 
 def test_creators_whom_a_failed_check_names_keep_their_rows_and_their_keys_stay_touched(prepared: Settings) -> None:
