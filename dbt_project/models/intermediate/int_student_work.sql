@@ -3,7 +3,7 @@ with students as (
         creator_id,
         student_id
     from {{ ref('stg_students') }}
-    where {{ touched('student_id') }}
+    where joined_at <= {{ as_of() }} and {{ touched('student_id') }}
 ),
 
 creators as (

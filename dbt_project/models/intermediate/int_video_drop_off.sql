@@ -1,6 +1,7 @@
 -- The middle positions lie in one or two sixteenths of a video; only viewers who stopped there are read.
 with videos as (
     select
+        creator_id,
         video_id,
         duration_seconds,
         unfinished_position_counts,
@@ -21,6 +22,7 @@ counted as (
 
 middles as (
     select
+        creator_id,
         video_id,
         duration_seconds,
         lower_rank,
@@ -29,7 +31,7 @@ middles as (
         min(sixteenth) filter (where count_through >= lower_rank) as first_sixteenth,
         min(sixteenth) filter (where count_through >= upper_rank) as last_sixteenth
     from counted
-    group by video_id, duration_seconds, lower_rank, upper_rank
+    group by creator_id, video_id, duration_seconds, lower_rank, upper_rank
 ),
 
 -- Bounds for the index; the sixteenth itself is looked at below.
@@ -41,40 +43,53 @@ bounded as (
     from middles
 ),
 
--- A row whose newest state is later than as_of may have been anywhere before. What is known of the video comes along, so that nobody looks it up again.
-candidates as (
+-- Who stopped there: the row says it, and is not looked up again among all totals.
+settled as (
     select
-        progress.student_id,
-        bounded.*
+        bounded.*,
+        progress.last_position_seconds
     from bounded
     inner join {{ ref('stg_video_progress') }} as progress
         on
             bounded.video_id = progress.video_id
             and bounded.from_second <= progress.last_position_seconds
             and bounded.to_second >= progress.last_position_seconds
-    where not progress.is_completed and progress.observed_at <= {{ as_of() }}
-    union all
+    inner join {{ ref('stg_students') }} as students on progress.student_id = students.student_id and students.joined_at <= {{ as_of() }}
+    where
+        not progress.is_completed
+        and (progress.watch_seconds > 0 or progress.completion_percentage > 0)
+        and progress.observed_at <= {{ as_of() }}
+        -- As a case it tells the planner nothing (see int_watch_totals).
+        and case when students.creator_id = bounded.creator_id then true end
+),
+
+-- A row whose newest state is later than as_of may have been anywhere before.
+moved_on as (
     select
-        progress.student_id,
-        bounded.*
+        bounded.*,
+        totals.last_position_seconds
     from {{ ref('stg_video_progress') }} as progress
     inner join bounded on progress.video_id = bounded.video_id
-    where progress.observed_at > {{ as_of() }}
+    inner join {{ ref('int_watch_totals') }} as totals on progress.student_id = totals.student_id and progress.video_id = totals.video_id
+    where
+        progress.observed_at > {{ as_of() }}
+        and not totals.is_completed
+        and (totals.watch_seconds > 0 or totals.completion_percentage > 0)
 ),
 
 positions as (
     select
-        candidates.video_id,
-        candidates.lower_rank,
-        candidates.upper_rank,
-        totals.last_position_seconds,
-        candidates.count_before + row_number() over (partition by candidates.video_id order by totals.last_position_seconds) as position_rank
-    from candidates
-    inner join {{ ref('int_watch_totals') }} as totals on candidates.student_id = totals.student_id and candidates.video_id = totals.video_id
-    where
-        not totals.is_completed
-        and (totals.watch_seconds > 0 or totals.completion_percentage > 0)
-        and ops.sixteenth(totals.last_position_seconds, candidates.duration_seconds) between candidates.first_sixteenth and candidates.last_sixteenth
+        video_id,
+        lower_rank,
+        upper_rank,
+        last_position_seconds,
+        count_before + row_number() over (partition by video_id order by last_position_seconds) as position_rank
+    from (
+        select * from settled
+        union all
+        select * from moved_on
+    ) as stopped
+    where ops.sixteenth(last_position_seconds, duration_seconds) between first_sixteenth and last_sixteenth
 )
 
 select

@@ -22,15 +22,22 @@ students as (
         count(*) filter (where students.tier = 'engaged') as engaged_count,
         count(*) filter (where students.tier = 'moderate') as moderate_count,
         sum(students.quiz_attempt_count) as quiz_attempt_count,
-        sum(students.quiz_passed_count) as quiz_passed_count,
-        sum(works.submitted_project_count) as submitted_project_count,
-        sum(works.project_score_sum) as project_score_sum,
-        sum(works.scored_submission_count) as scored_submission_count,
-        sum(works.achievement_count) as achievement_count
+        sum(students.quiz_passed_count) as quiz_passed_count
     from creators
     inner join {{ ref('int_students_tiered') }} as students on creators.creator_id = students.creator_id
-    left join {{ ref('int_student_work') }} as works on students.student_id = works.student_id
     group by students.creator_id
+),
+
+works as (
+    select
+        creator_id,
+        sum(submitted_project_count) as submitted_project_count,
+        sum(project_score_sum) as project_score_sum,
+        sum(scored_submission_count) as scored_submission_count,
+        sum(achievement_count) as achievement_count
+    from {{ ref('int_student_work') }}
+    where {{ touched('creator_id') }}
+    group by creator_id
 ),
 
 active_before as (
@@ -191,9 +198,9 @@ select
     coalesce(quizzes.quiz_count, 0)::integer as quiz_count,
     coalesce(students.quiz_attempt_count, 0)::bigint as quiz_attempt_count,
     coalesce(students.quiz_passed_count, 0)::bigint as quiz_passed_count,
-    coalesce(students.submitted_project_count, 0)::bigint as submitted_project_count,
-    {{ mean('students.project_score_sum', 'students.scored_submission_count') }} as avg_project_score,
-    {{ mean('coalesce(students.achievement_count, 0)', 'students.student_count') }} as avg_achievement_count,
+    coalesce(works.submitted_project_count, 0)::bigint as submitted_project_count,
+    {{ mean('works.project_score_sum', 'works.scored_submission_count') }} as avg_project_score,
+    {{ mean('coalesce(works.achievement_count, 0)', 'students.student_count') }} as avg_achievement_count,
     {{ rate('quizzes.quiz_pass_count', 'quizzes.scored_attempt_count') }} as quiz_pass_rate,
     {{ mean('quizzes.score_sum', 'quizzes.scored_attempt_count') }} as avg_quiz_score,
     coalesce(chats.question_count, 0)::bigint as question_count,
@@ -202,6 +209,7 @@ select
     {{ mean('chats.begun_message_count', 'chats.begun_chat_count') }} as avg_messages_per_chat
 from creators
 left join students on creators.creator_id = students.creator_id
+left join works on creators.creator_id = works.creator_id
 left join active_before on creators.creator_id = active_before.creator_id
 left join videos on creators.creator_id = videos.creator_id
 left join quizzes on creators.creator_id = quizzes.creator_id

@@ -45,14 +45,19 @@ work as (
     where {{ touched('student_id') }}
 ),
 
+-- First those of the touched students: creators come after, or the planner reads the risks of all creators.
+known_risks as materialized (
+    select * from {{ ref('int_student_risks') }}
+    where {{ touched('student_id') }}
+),
+
 risks as (
     select
         risks.student_id,
         risks.failed_twice_on > creators.today_on - 14 as has_failed_twice,
         risks.failed_payment_on > creators.today_on - 30 as has_payment_failed
-    from {{ ref('int_student_risks') }} as risks
+    from known_risks as risks
     inner join {{ ref('int_creators') }} as creators on risks.creator_id = creators.creator_id
-    where {{ touched('risks.student_id') }}
 )
 
 select
