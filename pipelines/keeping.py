@@ -98,7 +98,7 @@ def save(settings: Settings, catalog: Catalog, *, say: Say = lambda line: None) 
     Nothing happens before the first booking. A `Problem` when the bucket holds another database's ledger: that one is never overwritten.
     """
     store = Store(settings, is_ledger=True)
-    store.prepare()
+    store.require()
     with warehouse.connect(settings, autocommit=True) as notes:
         notes.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (LOCK_NAME,))
         opening = notes.execute("select ledger_id::text from raw.ledger_opening").fetchone()

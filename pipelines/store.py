@@ -45,6 +45,8 @@ CLOCK_TRUSTED_FOR = timedelta(minutes=5)
 
 _IN_PARTS = TransferConfig(multipart_threshold=8 << 20, multipart_chunksize=8 << 20, use_threads=False)
 """How a large file goes up: what fails is sent again by part."""
+_LARGEST_PUT = 5 << 30
+"""So many bytes S3 takes in one piece."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ class Store:
 
     def __init__(self, settings: Settings, *, is_ledger: bool = False) -> None:
         self.bucket, self._setting = (settings.ledger_bucket, "LEDGER_BUCKET") if is_ledger else (settings.s3_bucket, "S3_BUCKET")
-        self._rules = [_UNFINISHED] if is_ledger else [_UNFINISHED, _EXPIRED]
+        # Saved days are small, and their bucket may have rules of its own: nothing is ever left unfinished there.
+        self._transfer = TransferConfig(multipart_threshold=_LARGEST_PUT, use_threads=False) if is_ledger else _IN_PARTS
         self._place = settings.s3_endpoint_url or f"AWS ({settings.aws_region})"
         self._expire_at, self._has_session_token = settings.s3_credentials_expire_at, settings.aws_session_token is not None
         self._clock_known_at: datetime | None = None
@@ -131,7 +134,7 @@ class Store:
         with self._plain_errors("reach the bucket"):
             self._client.head_bucket(Bucket=self.bucket)
             found = self._lifecycle_rules()
-            if missing := [rule for rule in self._rules if rule["ID"] not in {one.get("ID") for one in found}]:
+            if missing := [rule for rule in (_EXPIRED, _UNFINISHED) if rule["ID"] not in {one.get("ID") for one in found}]:
                 self._client.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration={"Rules": [*found, *missing]})
 
     def _lifecycle_rules(self) -> list[dict[str, Any]]:
@@ -154,7 +157,7 @@ class Store:
         file.seek(0)
         said = {"ContentType": content_type, "ContentDisposition": content_disposition}
         with self._plain_errors("upload"):
-            self._client.upload_fileobj(file, self.bucket, key, ExtraArgs=said, Config=_IN_PARTS)
+            self._client.upload_fileobj(file, self.bucket, key, ExtraArgs=said, Config=self._transfer)
 
     def get_file(self, key: str, file: BinaryIO) -> bool:
         """Write the object to `file`, piece by piece, and go to its start; False when there is no such object."""
