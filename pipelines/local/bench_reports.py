@@ -122,16 +122,12 @@ def _export(settings: Settings, creator_id: str, formats: tuple[str, ...], types
     began, cpu = time.perf_counter(), time.process_time()
     try:
         files: list[Entry] = []
-        for report in catalog.reports.values():
-            if wanted := [
-                Wanted(creator_id, report.name, one)
-                for one in formats
-                if one in report.formats and report.name in (types or catalog.reports)
-            ]:
-                for made in exports.make_all(worker, wanted):
-                    if isinstance(made, Exception):
-                        raise made
-                    files += made
+        for report in (catalog.reports[name] for name in types or catalog.reports):
+            wanted = [Wanted(creator_id, report.name, suffix) for suffix in formats if suffix in report.formats]
+            for made in exports.make_all(worker, wanted) if wanted else ():
+                if isinstance(made, Exception):
+                    raise made
+                files += made
     finally:
         worker.close()
     return Exported(
