@@ -2,6 +2,7 @@
 
 Belongs here: the merge, `analytics.published`, what is touched no longer once it is published.
 Does not: making the tables (published_tables), computing or checking rows (dbt, audit), reading them (render).
+Over 200 lines by the statements of the merge, of touched rows and of all.
 """
 
 from collections.abc import Callable, Iterable
