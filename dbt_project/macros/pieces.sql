@@ -38,6 +38,13 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- The same for a uuid whose text is the second part of the touch key, where that may also be another text: the uuid finds its rows by index. -#}
+{% macro touched_text(id) -%}
+    {%- if not is_narrowed() -%} true
+    {%- else -%} {{ id }} in (select case when key_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then key_text::uuid end from pg_temp.keys)
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The same as a join, for rows of a day: the bounds let an index on (id, instant) find them. No place on earth is 24 hours away from UTC. -#}
 {% macro touched_days(id, instant, day) -%}
     {%- if is_narrowed() -%}

@@ -12,7 +12,7 @@ left join {{ ref('quiz_analytics') }} as quizzes
 left join {{ ref('top_questions') }} as questions
     on recommendations.question_id = questions.question_id and recommendations.creator_id = questions.creator_id and questions.is_content_gap
 where
-    {{ gate('recommendations', 'recommendations.creator_id', 'recommendations.recommendation') }}
+    {{ gate('recommendations', 'recommendations.creator_id', 'recommendations.about_key') }}
     and (
         coalesce(recommendations.reason, '') = ''
         or coalesce(students.student_id, videos.video_id, quizzes.quiz_id) is null and questions.question_id is null

@@ -115,6 +115,11 @@ _MOVE = (
     Watch(1, _NOW, 1, 1, 0, 1, 0, 50, False, 61, STANDS),
 )
 """Only the position moves, within the same sixteenth of the video."""
+_ENGAGED = (
+    AddVideos(0, _ago(150), 5, None, "More", None, 100, True),
+    *(_watch(0, _ago(2), student=1, video=video) for video in range(2, 7)),
+    _seen(1, _NOW, 1, "Grace"),
+)
 _COURSE_DUE = (
     AddCourse(0, When("due", run=3, minutes=30), False),
     AddVideos(0, _ago(1), 1, 1, "Ahead", None, 100, True),
@@ -201,6 +206,8 @@ NEEDS: Mapping[Edge, tuple[Event, ...]] = {
     ("course_progress", "int_course_totals"): (_watch(1, _NOW, completion=70),),
     ("course_progress", "int_students_tiered"): _JOIN,
     ("recommendations", "int_students_tiered"): (_seen(0, _ago(8), 1, "Idle"), _seen(1, _NOW, 1, "Back")),
+    ("int_best_students", "int_students_tiered"): _ENGAGED,
+    ("recommendations", "int_best_students"): _ENGAGED,
     ("recommendations", "int_video_progress"): (Join(0, _ago(30), 9, "Eve", None, None), Watch(1, _NOW, 0, 11, 0, 1, 60, 10, False, 60, MOVES)),
     ("recommendations", "quizzes"): (*_FAILED, Attempt(0, _ago(2), 0, 0, 10, False), ChangeQuiz(1, _NOW, 0, "Renamed", None, ())),
     ("recommendations", "int_quiz_results"): (*_FAILED, Attempt(1, _NOW, 0, 0, 10, False)),

@@ -12,15 +12,7 @@ with idle as (
         {{ no_activity_since('last_active_on', 'joined_on') }} as reason,
         idle_since + make_interval(hours => 7 * 24) as since_at
     from {{ ref('int_students_tiered') }}
-    where tier in ('at_risk', 'inactive') and lifecycle_stage <> 'completed' and {{ touched('creator_id', "'check_in'") }}
-),
-
-best as (
-    select
-        *,
-        row_number() over (partition by creator_id order by xp_points desc, student_id asc) as place
-    from {{ ref('int_students_tiered') }}
-    where tier in ('engaged', 'highly_engaged') and {{ touched('creator_id', "'offer_advanced'") }}
+    where tier in ('at_risk', 'inactive') and lifecycle_stage <> 'completed' and {{ touched_text('student_id') }}
 ),
 
 engaged as (
@@ -36,8 +28,8 @@ engaged as (
         'Offer advanced content' as action,
         'Place ' || place::text || ' by points among the engaged students: ' || xp_points::text || ' points' as reason,
         last_active_at as since_at
-    from best
-    where place <= 10
+    from {{ ref('int_best_students') }}
+    where {{ touched_text('student_id') }}
 ),
 
 videos as (
@@ -54,7 +46,7 @@ videos as (
         {{ few_finish_in_words('viewer_count', 'completion_count') }} as reason,
         last_viewed_at as since_at
     from {{ ref('int_video_progress') }}
-    where {{ few_finish('viewer_count', 'completion_count') }} and {{ touched('creator_id', "'review_video'") }}
+    where {{ few_finish('viewer_count', 'completion_count') }} and {{ touched_text('video_id') }}
 ),
 
 quizzes as (
@@ -72,7 +64,7 @@ quizzes as (
         results.last_attempted_at as since_at
     from {{ ref('stg_quizzes') }} as quizzes
     inner join {{ ref('int_quiz_results') }} as results on quizzes.quiz_id = results.quiz_id
-    where results.is_struggling and quizzes.created_at <= {{ as_of() }} and {{ touched('quizzes.creator_id', "'revise_quiz'") }}
+    where results.is_struggling and quizzes.created_at <= {{ as_of() }} and {{ touched_text('quizzes.quiz_id') }}
 ),
 
 gaps as (
@@ -92,7 +84,7 @@ gaps as (
         end as reason,
         last_asked_at as since_at
     from {{ ref('int_questions') }}
-    where is_content_gap and {{ touched('creator_id', "'close_gap'") }}
+    where is_content_gap and {{ touched('creator_id', 'question_id') }}
 )
 
 select * from idle

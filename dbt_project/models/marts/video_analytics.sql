@@ -19,15 +19,21 @@ drop_offs as (
     where {{ touched('video_id') }}
 ),
 
+-- Video by video: the days of a touched video are found by index, not among all days of its creator.
 views as (
     select
-        days.video_id,
-        sum(days.view_count) as view_count,
-        sum(days.view_count) filter (where days.activity_on > creators.today_on - 7) as view_7d_count
-    from {{ ref('int_video_days') }} as days
-    inner join {{ ref('int_creators') }} as creators on days.creator_id = creators.creator_id
-    where {{ touched('days.video_id') }}
-    group by days.video_id
+        videos.video_id,
+        counted.view_count,
+        counted.view_7d_count
+    from videos
+    inner join {{ ref('int_creators') }} as creators on videos.creator_id = creators.creator_id
+    cross join lateral (
+        select
+            sum(days.view_count) as view_count,
+            sum(days.view_count) filter (where days.activity_on > creators.today_on - 7) as view_7d_count
+        from {{ ref('int_video_days') }} as days
+        where days.video_id = videos.video_id
+    ) as counted
 )
 
 select
