@@ -135,7 +135,7 @@ def _compare_model(connection: psycopg.Connection, model: Model, query: str) -> 
     )
     if not model.is_kept:  # later models look rows up by these, as they do in the stored table
         for index in (model.grain, *model.indexes):
-            connection.execute(sql.SQL("create index on {} ({})").format(copy, sql.SQL(", ").join(map(sql.Identifier, index))))
+            connection.execute(sql.SQL("create index on {} ({})").format(copy, warehouse.trusted_sql(", ".join(index))))
     connection.execute(sql.SQL("analyze {}").format(copy))
     count = connection.execute(_difference_query(model, copy)).rowcount
     return _describe(connection, model) if count else None
