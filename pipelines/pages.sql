@@ -49,7 +49,7 @@ begin
         -- Few rows hold the word at all, and asking for that first costs a third. Not of letters that lower() folds in another way than a regular expression.
         if lower(upper(search)) = lower(search) and search !~ '[Σσςİı]' then
             conditions := conditions || (
-                select format(' and (name ilike %1$L or email ilike %1$L)', '%' || regexp_replace(search, '([%_\\])', '\\\1', 'g') || '%'));
+                select format(' and (lower(name) like %1$L or lower(email) like %1$L)', '%' || regexp_replace(lower(search), '([%_\\])', '\\\1', 'g') || '%'));
         end if;
         conditions := conditions || format(' and (name ~* %1$L or email ~* %1$L)', word);
     end if;
