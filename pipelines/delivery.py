@@ -107,11 +107,12 @@ def _is_held(desk: _Desk, morning: Morning, why: str | None, outcome: Outcome) -
 
 
 def _is_quiet(desk: _Desk, morning: Morning, outcome: Outcome) -> bool:
-    """Whether a daily mail would say nothing: then there is none."""
-    told = None if morning.edition == "weekly" else letters.read_news(desk.reader, morning)
-    if told is None or not told.news.is_empty:
+    """Whether a mail would say nothing: then there is none."""
+    found = letters.why_none(desk.reader, morning)
+    if found is None:
         return False
-    outbox.settle(desk.connection, morning, "skipped", "nothing new to tell", told)
+    reason, told = found
+    outbox.settle(desk.connection, morning, "skipped", reason, told)
     outcome.counts["quiet"] += 1
     return True
 

@@ -1,12 +1,12 @@
-"""What a creator's mail holds: news since the last one and the five numbers, read as the role that sees this creator's rows only.
+"""What a creator's mail holds: whether there is one, news since the last one and the five numbers, read as the role that sees this creator's rows only.
 
-Belongs here: these two reads. Does not: how it reads (reports/mail.py), sending (delivery).
+Belongs here: these reads. Does not: how it reads (reports/mail.py), sending (delivery).
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import psycopg
 from psycopg.rows import class_row, dict_row
@@ -16,7 +16,7 @@ from pipelines.mornings import Morning
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 from pipelines.store import Link
-from reports.mail import Figures, Letter, News
+from reports.mail import Figures, Letter, News, Week, week_of
 
 _LONGEST_LOOK_BACK = timedelta(days=7)
 
@@ -43,10 +43,11 @@ def _as_creator(reader: psycopg.Connection, creator_id: str) -> Iterator[None]:
 def read_news(reader: psycopg.Connection, morning: Morning) -> Told:
     """What the creator wants to hear of since the last mail that told something; of the last day when there was none. At most a week back."""
     last = reader.execute(
-        "select max(local_on) as local_on, max(told_through), max(told_quizzes_through) from ops.outbox where creator_id = %s and told_through is not null",
+        """select max(local_on), max(told_through), max(told_quizzes_through), coalesce(bool_or(status = 'sent'), false)
+           from ops.outbox where creator_id = %s and told_through is not null""",
         (morning.creator_id,),
     ).fetchone()
-    last_on, through, quizzes_through = last or (None, None, None)
+    last_on, through, quizzes_through, was_mailed = last or (None, None, None, False)
     since_on = max(last_on or morning.local_on - timedelta(days=1), morning.local_on - _LONGEST_LOOK_BACK)
     with _as_creator(reader, morning.creator_id), reader.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
@@ -61,10 +62,11 @@ def read_news(reader: psycopg.Connection, morning: Morning) -> Told:
                failures as (
                    select q.student_id from period join analytics.quiz_results as q
                        on not q.is_passed and q.completed_at > period.quizzes_since and q.completed_at <= period.quizzes_through)
-               select through, quizzes_through,
+               select through, quizzes_through, since,
                    (select count(distinct t.student_id) from analytics.tier_transitions as t
                        join analytics.student_engagement_tiers as s on s.student_id = t.student_id and s.tier = 'at_risk'
-                       where t.to_tier = 'at_risk' and t.changed_at > period.since and t.changed_at <= period.through) as slipped,
+                       -- The first tier of a student is no change: a first run gives everybody one.
+                       where t.from_tier is not null and t.to_tier = 'at_risk' and t.changed_at > period.since and t.changed_at <= period.through) as slipped,
                    (select count(*) from failures) as failed,
                    (select count(distinct student_id) from failures) as failing,
                    (select coalesce(sum(completion_count), 0) from analytics.daily_activity
@@ -86,8 +88,19 @@ def read_news(reader: psycopg.Connection, morning: Morning) -> Told:
         failed_attempt_count=found["failed"] if "quizFailure" in wishes else None,
         failing_student_count=found["failing"] if "quizFailure" in wishes else None,
         completion_count=int(found["completed"]) if "studentCompletion" in wishes else None,
+        day_count=None if was_mailed and found["since"] == through else -((found["since"] - found["through"]) // timedelta(days=1)),
     )
     return Told(news, found["through"], found["quizzes_through"])
+
+
+def why_none(reader: psycopg.Connection, morning: Morning) -> tuple[str, Told | None] | None:
+    """Why the creator gets no mail this morning, and what was looked at: a daily one would tell nothing, a weekly one has nobody to tell of."""
+    if morning.edition == "daily":
+        told = read_news(reader, morning)
+        return ("nothing new to tell", told) if told.news.is_empty else None
+    with _as_creator(reader, morning.creator_id):
+        row = reader.execute("select student_count from analytics.creator_overview").fetchone()
+    return ("no students yet", None) if row == (0,) else None
 
 
 def write(settings: Settings, reader: psycopg.Connection, morning: Morning, as_of: datetime, news: News, link: Link) -> Letter:
@@ -95,13 +108,15 @@ def write(settings: Settings, reader: psycopg.Connection, morning: Morning, as_o
     columns = ", ".join(f"{name}::float8" if name.endswith("_change") else name for name in Figures.__dataclass_fields__)
     with _as_creator(reader, morning.creator_id), reader.cursor(row_factory=class_row(Figures)) as cursor:
         figures = cursor.execute(f"select {columns} from analytics.creator_overview".encode()).fetchone()
+        monday = week_of(morning.local_on)
+        weeks = (_read_week(reader, monday), _read_week(reader, monday - timedelta(days=7))) if morning.edition == "weekly" else None
     if figures is None:
         raise Problem(f"there is no published row of creator {morning.creator_id}; run `creator-reports run hourly`, then again.")
     return Letter(
         company=morning.company,
         timezone=morning.timezone,
         edition_on=morning.local_on,
-        is_weekly=morning.edition == "weekly",
+        weeks=weeks,
         as_of=as_of,
         news=news,
         figures=figures,
@@ -109,3 +124,17 @@ def write(settings: Settings, reader: psycopg.Connection, morning: Morning, as_o
         link_ends_at=link.expires_at,
         dashboard_url=settings.dashboard_url,
     )
+
+
+def _read_week(reader: psycopg.Connection, monday: date) -> Week:
+    """The week that begins on `monday`, as reports/sections/numbers.py sums it: a day of which not all is known leaves sums unknown."""
+    with reader.cursor(row_factory=class_row(Week)) as cursor:
+        found = cursor.execute(
+            """select sum(active_student_count)::bigint as active_student_count, sum(new_student_count)::bigint as new_student_count,
+                   case when not bool_or(is_partial) then sum(completion_count)::bigint end as completion_count,
+                   case when not bool_or(is_partial) then sum(watch_seconds)::bigint end as watch_seconds
+               from analytics.daily_activity where activity_on >= %(monday)s and activity_on < %(monday)s + 7""",
+            {"monday": monday},
+        ).fetchone()
+    assert found is not None  # an aggregate always gives one row
+    return found

@@ -6,6 +6,7 @@ import signal
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -13,11 +14,13 @@ from uuid import UUID
 
 import pytest
 
-from pipelines import delivery, mail_server, mornings
+from pipelines import delivery, letters, mail_server, mornings, warehouse
 from pipelines.problem import Problem
+from pipelines.store import Link
+from reports.mail import News, Week
 from tests import mail_catcher
 from tests.mail_catcher import Catcher, Reply
-from tests.published_platform import MONDAY, PublishedPlatform
+from tests.published_platform import LONDON, MONDAY, PublishedPlatform
 from tests.small_source import CATALOG
 
 
@@ -97,9 +100,11 @@ def test_what_a_mail_holds(published: Mornings, catcher: Catcher) -> None:
     assert mail["Bcc"] is None
     assert "\n" not in mail["Subject"]
     assert "1 failed quiz attempt by 1 student" in text  # the other one lies more than a day back
-    for number in ("active in the last 7 days", "at risk now", "New students", "completed in 30 days", "Watch time"):
+    for number in ("Students active a day", "New students", "Videos completed", "Watch time", "Students at risk now"):
         assert number in text
         assert number in html
+    assert "In the last day:" in text  # nothing was mailed before
+    assert "Since your last mail" not in text + html
     assert "Secret Name" not in text + html
     assert "London <b>" not in html
     assert re.search(r"The link ends on \d+ \w+ 20\d\d, \d\d:\d\d, Europe/London", text)
@@ -123,6 +128,81 @@ def test_a_later_mail_tells_only_what_came_since(published: Mornings, catcher: C
     published.deliver(catcher, SEVEN_IN_LONDON, "London")
     assert "failed quiz attempt" in _body(catcher.mails[0], "plain")
     assert "failed quiz attempt" not in _body(catcher.mails[1], "plain")
+
+
+@contextmanager
+def _changed(published: Mornings, *statements: str) -> Iterator[None]:
+    """London's published rows with these changes, until the block ends."""
+    tables = ("creator_overview", "daily_activity", "student_engagement_tiers", "tier_transitions")
+    kept = [f"create temp table kept_{table} as select * from analytics.{table}" for table in tables]
+    back = [f"delete from analytics.{table}; insert into analytics.{table} select * from kept_{table}" for table in tables]
+    with warehouse.connect(published.platform.settings, autocommit=True) as connection:
+
+        def execute(wanted: list[str]) -> None:
+            with connection.transaction():
+                warehouse.set_role(connection, "publisher")
+                for statement in wanted:
+                    connection.execute(statement.encode())
+
+        execute(kept)
+        try:
+            execute([f"{statement} where creator_id = '{published.creators['London']}'" for statement in statements])
+            yield
+        finally:
+            execute(back)
+
+
+def _morning(published: Mornings, edition: mornings.Edition) -> mornings.Morning:
+    return mornings.Morning(published.creators["London"], "London", "", LONDON, MONDAY.date(), edition, frozenset(mornings.NOTICES), False)
+
+
+def test_a_first_tier_is_no_news(published: Mornings, catcher: Catcher) -> None:
+    slipped = "update analytics.student_engagement_tiers set tier = 'at_risk'"
+    change = "update analytics.tier_transitions set to_tier = 'at_risk', from_tier = "
+    with warehouse.connect(published.platform.settings, autocommit=True) as reader:
+        for tier, slipped_count in {"null": 0, "'engaged'": 1}.items():
+            with _changed(published, slipped, change + tier):
+                assert letters.read_news(reader, _morning(published, "daily")).news.slipped_count == slipped_count
+
+
+@pytest.mark.parametrize(
+    ("status", "days_ago", "day_count"), [("sent", 1, None), ("sent", 9, 7), ("skipped", 1, 1), ("skipped", 2, 2), (None, 0, 1)]
+)
+def test_news_are_since_the_last_mail_only_where_there_was_one(
+    published: Mornings, catcher: Catcher, status: str | None, days_ago: int, day_count: int | None
+) -> None:
+    if status is not None:
+        published.fetch(
+            f"""insert into ops.outbox (creator_id, edition, local_on, message_id, status, told_through, told_quizzes_through)
+                select '{published.creators["London"]}', 'daily', at::date, 'earlier', '{status}', at, at
+                from (select '{MONDAY - timedelta(days=days_ago)}'::timestamptz) as earlier (at)"""
+        )
+    with warehouse.connect(published.platform.settings, autocommit=True) as reader:
+        assert letters.read_news(reader, _morning(published, "daily")).news.day_count == day_count
+
+
+def test_a_weekly_mail_has_the_numbers_of_its_week(published: Mornings, catcher: Catcher) -> None:
+    """Counts are days of the month: of the week from 23 February to 1 March, of the one before, and nothing of the Monday of the mail."""
+    counts = "active_student_count = day, new_student_count = day * 2, completion_count = day * 3, watch_seconds = day * 60".replace(
+        "day", "extract(day from activity_on)::integer"
+    )
+    changes = [f"update analytics.daily_activity set is_partial = activity_on < '2026-02-17', {counts}"]
+    link = Link("https://s3.example/x", MONDAY)
+    with _changed(published, *changes), warehouse.connect(published.platform.settings, autocommit=True) as reader:
+        weekly, daily = (
+            letters.write(published.platform.settings, reader, _morning(published, edition), MONDAY, News(), link)
+            for edition in ("weekly", "daily")
+        )
+    days, earlier = sum(range(23, 29)) + 1, sum(range(16, 23))
+    assert weekly.weeks == (Week(days, days * 2, days * 3, days * 60), Week(earlier, earlier * 2, None, None))
+    assert daily.weeks is None
+
+
+def test_a_creator_without_students_gets_no_weekly_mail(published: Mornings, catcher: Catcher) -> None:
+    with _changed(published, "update analytics.creator_overview set student_count = 0"):
+        assert published.deliver(catcher, SEVEN_IN_LONDON, "London").counts == {"quiet": 1}
+    assert published.outbox() == {"London": ("weekly", "skipped", "no students yet", 1)}
+    assert catcher.mails == []
 
 
 def test_a_closed_gate_holds_until_noon_and_then_the_day_is_given_up(published: Mornings, catcher: Catcher) -> None:

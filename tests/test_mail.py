@@ -6,14 +6,16 @@ from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
-from reports.mail import Figures, Letter, News, render_mail
+import pytest
+
+from reports.mail import Figures, Letter, News, Week, render_mail
 
 GOLDEN = Path(__file__).parent / "golden" / "mail" / "weekly.txt"
 LETTER = Letter(
     company="Acme <script>alert(1)</script> & Söhne",
     timezone="Asia/Kolkata",
     edition_on=date(2026, 11, 23),
-    is_weekly=True,
+    weeks=(Week(84, 2, 61, 90_000), Week(70, 2, 70, None)),
     as_of=datetime(2026, 11, 23, 1, tzinfo=UTC),
     news=News(slipped_count=3, failed_attempt_count=4, failing_student_count=1, completion_count=1),
     figures=Figures(120, 14, 9, 0.25, 300, None, 720_000, -0.1),
@@ -49,7 +51,7 @@ def test_the_html_loads_nothing_and_links_where_it_says() -> None:
 
 
 def test_a_subject_is_one_line_that_says_the_news() -> None:
-    letter = replace(LETTER, is_weekly=False, company="Acme\r\nBcc: all@example.com \u202e")
+    letter = replace(LETTER, weeks=None, company="Acme\r\nBcc: all@example.com \u202e")
     assert render_mail(letter).subject == "Acme Bcc: all@example.com: 3 students became at risk"
     assert render_mail(replace(letter, news=News())).subject == "Acme Bcc: all@example.com: your report, Monday 23 November"
     assert render_mail(replace(letter, company="")).subject.startswith("your courses: ")
@@ -61,3 +63,24 @@ def test_only_what_happened_is_told() -> None:
     assert "- 1 student became at risk\n" in text
     assert len(re.findall(r"^- ", text, re.MULTILINE)) == 1
     assert "Since your last mail" not in render_mail(replace(LETTER, news=News())).text
+
+
+@pytest.mark.parametrize(("day_count", "title"), [(None, "Since your last mail"), (1, "In the last day"), (7, "In the last 7 days")])
+def test_what_has_no_mail_before_it_is_not_told_since_one(day_count: int | None, title: str) -> None:
+    mail = render_mail(replace(LETTER, news=News(slipped_count=1, day_count=day_count)))
+    assert f"\n{title}:\n- 1 student" in mail.text
+    assert f">{title}</p>" in mail.html
+
+
+def test_a_daily_mail_has_the_numbers_of_today_and_of_30_days() -> None:
+    text = render_mail(replace(LETTER, weeks=None)).text
+    assert "\nStudents active in the last 7 days: 120\nStudents at risk now: 14\nNew students in 30 days: 9 (+25% against" in text
+    assert "a day: " not in text
+
+
+def test_a_week_of_which_nothing_is_known_shows_no_zeros() -> None:
+    nothing = Week(None, None, None, None)
+    assert (
+        "\nStudents active a day: –\nNew students: –\nVideos completed: –\nWatch time: –\n"
+        in render_mail(replace(LETTER, weeks=(nothing, nothing))).text
+    )
