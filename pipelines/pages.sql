@@ -6,6 +6,17 @@ create or replace function analytics.overview(of_creator uuid) returns setof ana
 $$;
 comment on function analytics.overview is 'The creator''s overview: one row.';
 
+-- Immutable, though it raises: a planner that knows the number puts it in before it plans, and an inlined function stays so.
+create or replace function analytics.whole_number(parameter text, given integer, otherwise integer, highest integer) returns integer
+language plpgsql immutable parallel safe as $$
+begin
+    if given < 1 or given > highest then
+        raise exception '% is % to %, not %', parameter, 1, highest, given using errcode = 'invalid_parameter_value';
+    end if;
+    return coalesce(given, otherwise);
+end $$;
+comment on function analytics.whole_number is 'A number that is given to a page, checked in words; null is as if it were not given.';
+
 -- The conditions are put together by what is asked, so that each page is planned for its filter. The ids of a page come from an index alone:
 -- they are in the orders that are asked, with the columns of the filters; whole rows are then looked up for 50 students only.
 create or replace function analytics.students_query(
@@ -16,17 +27,24 @@ declare
     bands constant text[] := array['0-25', '26-50', '51-75', '76-100'];
     orders constant jsonb := '{"name": "left(name, 100)", "progress": "avg_completion_rate desc nulls last", "last_active": "last_active_at desc nulls last", "xp": "xp_points desc"}';
     since constant jsonb := '{"today": 0, "7d": 6, "30d": 29, "older": 29}';
+    statuses constant text[] := array['active', 'at-risk', 'inactive'];
+    tiers constant text[] := array['highly_engaged', 'engaged', 'moderate', 'low_engagement', 'at_risk', 'inactive'];
     conditions text := format('creator_id = %L', of_creator);
     word text;
 begin
+    sort_by := coalesce(sort_by, 'name');
+    page := analytics.whole_number('page', page, 1, 1000000);
+    search := btrim(search, E' \t\r\n\u00a0');
     if not orders ? sort_by then
         raise exception 'sort_by is one of name, progress, last_active, xp; not %', sort_by using errcode = 'invalid_parameter_value';
     elsif band not between 1 and 4 then
         raise exception 'band is 1 to 4, not %', band using errcode = 'invalid_parameter_value';
     elsif last_active is not null and not since ? last_active then
         raise exception 'last_active is one of today, 7d, 30d, older; not %', last_active using errcode = 'invalid_parameter_value';
-    elsif page < 1 then
-        raise exception 'page is 1 or more, not %', page using errcode = 'invalid_parameter_value';
+    elsif status <> all (statuses) then
+        raise exception 'status is one of %; not %', array_to_string(statuses, ', '), status using errcode = 'invalid_parameter_value';
+    elsif of_tier <> all (tiers) then
+        raise exception 'of_tier is one of %; not %', array_to_string(tiers, ', '), of_tier using errcode = 'invalid_parameter_value';
     end if;
     if status is not null then
         conditions := conditions || format(' and status_filter = %L', status);
@@ -76,10 +94,10 @@ declare
     query text := coalesce(
         analytics.students_query(of_creator, status, of_tier, band, last_active, search, sort_by, page), 'select * from analytics.student_engagement_tiers where false');
 begin
-    if search is null then
-        return query select * from analytics.students_in_order(query);
-    else
+    if btrim(search, E' \t\r\n\u00a0') <> '' then
         return query execute query;
+    else
+        return query select * from analytics.students_in_order(query);
     end if;
 end $$;
 comment on function analytics.students_page is 'A page of 50 students, filtered by status (active, at-risk, inactive), tier, band of mean completion (1 to 4), last_active (today, 7d, 30d, older: local days), searched by the beginning of any word of name or e-mail, sorted by name, progress, last_active or xp.';
@@ -90,7 +108,7 @@ create or replace function analytics.at_risk_students(of_creator uuid, how_many 
         select student_id from analytics.student_engagement_tiers
         where creator_id = of_creator and tier = 'at_risk' and lifecycle_stage <> 'completed'
         order by last_active_at desc nulls last, student_id
-        limit how_many
+        limit analytics.whole_number('how_many', how_many, 50, 1000000)
     ) as slipped
     join analytics.student_engagement_tiers using (student_id)
     where creator_id = of_creator
@@ -102,7 +120,7 @@ create or replace function analytics.top_performers(of_creator uuid, how_many in
     select * from analytics.student_engagement_tiers
     where creator_id = of_creator and tier in ('engaged', 'highly_engaged')
     order by xp_points desc, student_id
-    limit how_many
+    limit analytics.whole_number('how_many', how_many, 10, 1000000)
 $$;
 comment on function analytics.top_performers is 'The engaged students with the most points.';
 
@@ -127,8 +145,10 @@ create or replace function analytics.videos_page(of_creator uuid, sort_by text d
 declare
     orders constant jsonb := '{"viewers": "viewer_count desc", "completion": "completion_rate desc nulls last", "attention": "needs_attention desc, viewer_count desc", "title": "title", "last_viewed": "last_viewed_at desc nulls last"}';
 begin
-    if not orders ? sort_by or page < 1 then
-        raise exception 'sort_by is one of viewers, completion, attention, title, last_viewed, and page 1 or more' using errcode = 'invalid_parameter_value';
+    sort_by := coalesce(sort_by, 'viewers');
+    page := analytics.whole_number('page', page, 1, 1000000);
+    if not orders ? sort_by then
+        raise exception 'sort_by is one of viewers, completion, attention, title, last_viewed; not %', sort_by using errcode = 'invalid_parameter_value';
     end if;
     return query execute format(
         'select * from analytics.video_analytics where creator_id = $1 order by %s, video_id limit 50 offset %s', orders ->> sort_by, (page - 1) * 50) using of_creator;
@@ -155,7 +175,8 @@ comment on function analytics.video_detail is 'One video as JSON: the row, what 
 create or replace function analytics.engagement(of_creator uuid, period integer default 30) returns setof analytics.daily_activity language sql stable as $$
     select days.*
     from analytics.creator_overview as overview
-    inner join analytics.daily_activity as days on days.creator_id = overview.creator_id and days.activity_on > overview.today_on - period
+    inner join analytics.daily_activity as days
+        on days.creator_id = overview.creator_id and days.activity_on > overview.today_on - analytics.whole_number('period', period, 30, 36500)
     where overview.creator_id = of_creator
     order by days.activity_on
 $$;
