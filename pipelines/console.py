@@ -59,13 +59,13 @@ class RunDisplay:
             )
 
 
-def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """A plain table; `right` names the columns of numbers."""
+def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = (), is_whole: bool = False) -> None:
+    """A plain table; `right` names the columns of numbers. What is long is cut, unless `is_whole`: addresses are there to be copied."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold", max_width=60)
+        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold", max_width=None if is_whole else 60)
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(Text(str(value) if is_whole else _cell(value)) for value in row))
     OUT.print(table)
 
 

@@ -3,6 +3,7 @@
 Belongs here: checking a wish, in words for whoever asked. Does not: making the file (exports), the line of requests (export_line).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -60,7 +61,7 @@ def check(catalog: Catalog, wanted: Wanted) -> Selection:
 
 def _check_value(mart: Mart, name: str, rule: Filter, value: object) -> str:
     if not isinstance(value, str):
-        raise UsageProblem(f"filter {name}: {str(value)[:60]!r} is not a text; give one value.")
+        raise UsageProblem(f"filter {name}: {json.dumps(value, ensure_ascii=False)[:60]} is not a text; give one value in quotes.")
     if rule.values and value not in rule.values:
         raise UsageProblem(f"filter {name}: there is no {value[:60]!r}; there are {', '.join(rule.values)}.")
     kind = _type_of(mart, rule.column)

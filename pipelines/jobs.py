@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipelines import instance
+from pipelines import instance, publish, warehouse
 from pipelines.definitions import build
 from pipelines.problem import Problem
 from pipelines.run_failures import first_cause
 from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, MORNINGS_STEP, REQUESTED_BY_TAG, listen
 from pipelines.settings import Settings
-from pipelines.warehouse import current_hour
 
 Write = Callable[[str, str, logging.LogRecord], None]
 
@@ -53,9 +52,9 @@ class Runner:
         if as_of is not None:
             tags[AS_OF_TAG] = as_of.isoformat()
         tags |= dict.fromkeys(accepts, "yes")
-        edition = (as_of or current_hour()).date()
+        edition = (as_of or warehouse.current_hour()).date()
         if edition < self._settings.first_day:
-            raise Problem(f"{edition} lies before the first day of the daily reports; set FIRST_DAY to it or earlier.")
+            raise self._too_early(as_of or warehouse.current_hour(), job_name)
         config: dict[str, object] = {"loggers": {"console": {}}}
         if creators:
             config["ops"] = {MORNINGS_STEP if job_name == MORNINGS_JOB else "reports": {"config": {"creators": list(creators)}}}
@@ -72,3 +71,16 @@ class Runner:
             failures = [event for event in result.all_events if event.is_step_failure]
             raise Problem(f"{job_name} failed. {first_cause(result.get_asset_check_evaluations(), failures)}")
         return Finished(result.run_id, as_of)
+
+    def _too_early(self, as_of: datetime, job_name: str) -> Problem:
+        """Why nothing runs for an instant before FIRST_DAY: an earlier one would not help where tables are published."""
+        with warehouse.connect(self._settings, autocommit=True) as connection:
+            published = publish.published_as_of(connection)
+        if published is not None and as_of < published:
+            return Problem(
+                f"as_of {as_of:%Y-%m-%d %H:%M} UTC is earlier than what is published ({published:%Y-%m-%d %H:%M} UTC); tables never go back."
+            )
+        first_day = self._settings.first_day
+        return Problem(
+            f"{as_of:%Y-%m-%d} lies before {first_day}, the first day that `run {job_name}` is for; set FIRST_DAY to it or earlier."
+        )

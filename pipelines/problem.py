@@ -1,8 +1,10 @@
 """The errors that a person reads: one line that says what is wrong and what to do.
 
-Belongs here: the two exception types that the command line and Dagster show without a traceback of ours, and an error in one line.
+Belongs here: the two exception types that the command line and Dagster show without a traceback of ours, an error in one line, a length of time in words.
 Does not: errors that only code handles.
 """
+
+from datetime import timedelta
 
 
 class Problem(Exception):
@@ -19,3 +21,12 @@ class UsageProblem(Problem):
 def one_line(error: Exception) -> str:
     """An error as it is noted: a `Problem` in its own words, another one with its kind, at most 500 characters."""
     return " ".join(f"{error if isinstance(error, Problem) else f'{type(error).__name__}: {error}'}".split())[:500]
+
+
+def in_words(length: timedelta) -> str:
+    """A length of time in its largest whole unit: 8 days, 90 minutes, 1 hour, 0 seconds."""
+    seconds = int(length.total_seconds())
+    units = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+    unit = next(name for name, size in units.items() if (seconds and seconds % size == 0) or size == 1)
+    count = seconds // units[unit]
+    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"

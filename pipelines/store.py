@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines import signing
-from pipelines.problem import Problem, UsageProblem
+from pipelines.problem import Problem, UsageProblem, in_words
 from pipelines.settings import Settings
 
 KEPT = timedelta(days=30)
@@ -201,7 +201,7 @@ class Store:
     def require_life(self, lifetime: timedelta) -> None:
         """A `Problem` unless links may live so long: one second to seven days, and no longer than the credentials (see signing). Asks the store nothing."""
         if not timedelta(seconds=1) <= lifetime <= LONGEST_LINK:
-            raise UsageProblem(f"a link lives from 1 second to {LONGEST_LINK.days} days, not {lifetime}.")
+            raise UsageProblem(f"a link lives from 1 second to {LONGEST_LINK.days} days, not {in_words(lifetime)}.")
         signing.require_life(lifetime, datetime.now(UTC), expire_at=self._expire_at, has_session_token=self._has_session_token)
 
     def sign(self, key: str, lifetime: timedelta) -> Link:

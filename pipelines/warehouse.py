@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from pipelines import row_security
-from pipelines.problem import Problem
+from pipelines.problem import Problem, in_words
 from pipelines.settings import Settings
 
 LOCK_NAME = "creator-reports run"
@@ -138,7 +138,9 @@ def _wait_for_lock(connection: psycopg.Connection, patience: timedelta, say: Cal
         holder = connection.execute("select job_name, run_id, started_at from ops.current_run").fetchone()
         name = f"{holder[0]} run {holder[1][:8]}, since {holder[2]:%H:%M:%S} UTC" if holder else "another run"
         if time.monotonic() >= deadline:
-            raise Problem(f"{name} still holds the run lock after {patience}; let it end or stop it, then start again (LOCK_WAIT_MINUTES).")
+            raise Problem(
+                f"{name} still holds the run lock after {in_words(patience)}; let it end or stop it, then start again (LOCK_WAIT_MINUTES)."
+            )
         if not is_told:
             say(f"waiting for {name} to end")
             is_told = True

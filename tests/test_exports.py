@@ -174,7 +174,7 @@ def test_days_of_a_filter_are_the_creators(desk: Desk) -> None:
         (Wanted(str(A), "progress", "csv", {"video": "first"}), "filter video: 'first' is not an id."),
         (Wanted(str(A), "chat", "csv", {"from": "1 March"}), "filter from: '1 March' is not a day like 2026-03-01."),
         (Wanted(str(A), "chat", "csv", {"from": "2026-03-02", "to": "2026-03-01"}), "from 2026-03-02 is after to 2026-03-01"),
-        (Wanted(str(A), "chat", "csv", {"from": 5}), "filter from: '5' is not a text"),  # pyrefly: ignore
+        (Wanted(str(A), "chat", "csv", {"from": 5}), "filter from: 5 is not a text"),  # pyrefly: ignore
     ],
 )  # fmt: skip
 def test_what_is_not_in_the_catalogue_is_refused(wanted: Wanted, told: str) -> None:

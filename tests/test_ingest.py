@@ -159,7 +159,7 @@ def test_a_second_run_waits_and_gives_up_in_words(settings: Settings) -> None:
     warehouse.init_db(settings)
     first, second = warehouse.RunGuard(settings), warehouse.RunGuard(settings.model_copy(update={"lock_wait_minutes": 0}))
     first.enter(warehouse.Run("first", "daily", NOON), _silent)
-    with pytest.raises(Problem, match=r"daily run first, since .* still holds the run lock"):
+    with pytest.raises(Problem, match=r"daily run first, since .* still holds the run lock after 0 seconds; let"):
         second.enter(warehouse.Run("second", "hourly", NOON), _silent)
     first.leave()
     assert second.enter(warehouse.Run("second", "hourly", NOON), _silent).run_id == "second"

@@ -139,5 +139,5 @@ def _print_addresses(settings: Settings, port: int, logs: Path) -> None:
         ("S3", f"{settings.s3_endpoint_url or 'AWS'} (buckets {settings.s3_bucket} and {settings.ledger_bucket})"),
         ("logs", str(logs)),
     ]
-    console.show_table(["what", "where"], rows)
+    console.show_table(["what", "where"], rows, is_whole=True)
     console.say("schedules are running; Ctrl-C stops Dagster")
