@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 import click
 
@@ -58,20 +57,16 @@ def parse_day_or_middle(ctx: click.Context, param: click.Parameter, value: str |
     return value if value == "middle" else parse_day(ctx, param, value)
 
 
-def parse_creator_id(value: str | None) -> str | None:
-    """A creator's id in its usual spelling, or None."""
-    try:
-        return str(UUID(value)) if value is not None else None
-    except ValueError:
-        raise UsageProblem(f"{value!r} is not a creator's id (a uuid); `creator-reports creators` lists them.") from None
-
-
 def parse_filters(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
     """`name=value` as often as one likes, as a dict."""
     found = {}
     for item in value:
         name, sign, wanted = item.partition("=")
-        if not sign or not name.strip() or name.strip() in found:
-            raise UsageProblem(f"--filter {item[:60]!r} is not a filter, or given twice; write it like tier=at_risk.")
+        if not sign or not name.strip():
+            raise UsageProblem(f"--filter {item[:60]!r} is not a filter; write it like tier=at_risk.")
+        if name.strip() in found:
+            raise UsageProblem(
+                f"--filter {name.strip()[:60]} is given twice ({found[name.strip()][:60]}, {wanted.strip()[:60]}); give one value."
+            )
         found[name.strip()] = wanted.strip()
     return found

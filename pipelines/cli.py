@@ -83,11 +83,16 @@ def cli() -> None:
 @cli.command()
 @click.option("--reset", is_flag=True, help="Delete the embedded world's data first. There is no way back.")
 def up(reset: bool) -> None:
-    """Start the embedded Postgres and S3 server."""
+    """Start the embedded Postgres and S3 server. Refused while DATABASE_URL is set: then nothing embedded is used."""
     from pipelines import console
     from pipelines.local import world
 
-    place = world.up(load_settings().local_dir, reset=reset, say=console.say)
+    settings = load_settings()
+    if settings.database_url is not None:
+        raise UsageProblem(
+            "DATABASE_URL is set, and then nothing embedded starts; unset it (.env is read too) to use the embedded servers."
+        )
+    place = world.up(settings.local_dir, reset=reset, say=console.say)
     _print_addresses(place)
 
 
@@ -112,11 +117,18 @@ def down() -> None:
 
 @cli.command()
 def status() -> None:
-    """Say which embedded servers run, and where."""
-    from pipelines import console
+    """Say which servers are used and whether they answer: those of DATABASE_URL, or without it the embedded ones."""
+    from pipelines import console, servers
     from pipelines.local import world
 
-    console.show_table(["service", "state", "address"], world.status(load_settings().local_dir))
+    settings = load_settings()
+    embedded = world.status(settings.local_dir)
+    if settings.database_url is None:
+        console.show_table(["service", "state", "address"], embedded, is_whole=True)
+        return
+    console.show_table(["service", "address", "state"], [(name, at, state) for name, state, at in servers.look(settings)], is_whole=True)
+    if running := [service.name for service in embedded if service.state != "stopped"]:
+        console.say(f"embedded servers run too, and are not used: {', '.join(running)}; `creator-reports down` stops them.")
 
 
 @cli.command("init-db")
@@ -285,7 +297,12 @@ def _run_jobs(settings: Settings, jobs: list[str], as_of: datetime | None, creat
 
 @cli.command()
 @click.argument("creator")
-@click.option("--report", "reports", multiple=True, help="Only this report (students, videos, report); may be repeated.")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    help="Only this report (students, videos, questions, analytics, report, weekly_report); may be repeated.",
+)
 @click.option("--format", "formats", multiple=True, help="Only this format (csv, json, html); may be repeated.")
 @click.option(
     "--for", "lifetime", type=DURATION, default=None, help="How long the link lives: 30s, 15m, 24h, 7d.  [default: 24h (LINK_HOURS)]"
@@ -294,6 +311,10 @@ def link(creator: str, reports: tuple[str, ...], formats: tuple[str, ...], lifet
     """Fresh signed links to the newest files of CREATOR (an id or a name). Whoever holds a link can open it until it ends."""
     from pipelines import console, links
 
+    if reports or formats:
+        from pipelines.catalog import load_catalog
+
+        links.require_made(load_catalog(), reports, formats)
     settings = _prepared()
     found = links.mint(
         settings,
@@ -398,15 +419,14 @@ def creators() -> None:
 
 
 @cli.command()
-@click.option("--creator", default=None, help="Only this creator's id.")
+@click.option("--creator", default=None, help="Only this creator (an id or a name).")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows.")
 def history(creator: str | None, limit: int) -> None:
     """The audit log of exports, links and revocations, newest first."""
-    from pipelines import console, export_log, warehouse
-    from pipelines.arguments import parse_creator_id
+    from pipelines import console, export_log, links, warehouse
 
-    wanted = parse_creator_id(creator)
     with warehouse.connect(_prepared(), autocommit=True) as connection:
+        wanted = links.find_logged(connection, creator) if creator is not None else None
         entries = export_log.history(connection, wanted, limit)
     headings = ["export", "at", "event", "creator", "report", "format", "edition", "rows", "bytes", "asked by", "reason"]
     rows = [

@@ -3,16 +3,19 @@
 Belongs here: who may have a link, to which file, for how long. Does not: signing itself (store), making files (render).
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 
 from pipelines import export_log, gates, manifests, publish, render, revocation, warehouse
+from pipelines.catalog import Catalog
 from pipelines.problem import Problem, UsageProblem
 from pipelines.settings import Settings
 from pipelines.store import Store
@@ -45,7 +48,14 @@ def find_published(connection: psycopg.Connection, wanted: str) -> str:
     with connection.transaction():
         warehouse.set_role(connection, "bi_reader")
         names = dict(connection.execute("select creator_id::text, coalesce(company_name, '') from analytics.creator_overview").fetchall())
-    return named(names, wanted, "of that id or name", "its id stands in `analytics.creator_overview`")
+    return named(names, wanted, "", "`analytics.creator_overview` has their ids and names")
+
+
+def find_logged(connection: psycopg.Connection, wanted: str) -> str:
+    """The same to read the log, which knows creators who are gone: any id is taken as it is."""
+    with contextlib.suppress(ValueError):
+        return str(UUID(wanted))
+    return find_published(connection, wanted)
 
 
 def named(creators: dict[str, str], wanted: str, which: str, where: str = "`creator-reports creators` lists them") -> str:
@@ -57,7 +67,21 @@ def named(creators: dict[str, str], wanted: str, which: str, where: str = "`crea
         return named[0]
     if named:
         raise UsageProblem(f"{len(named)} creators are called {wanted!r}; give the id: {', '.join(named[:3])}.")
-    raise UsageProblem(f"no creator {wanted[:80]!r} {which}; {where}.")
+    raise UsageProblem(f"there is no creator {wanted[:80]!r}{f' {which}' if which else ''}; {where}.")
+
+
+def require_made(catalog: Catalog, reports: Iterable[str], formats: Iterable[str]) -> None:
+    """A `UsageProblem` that names what there is, unless each of `reports` is made by itself, and in one of `formats` where those are given."""
+    made = {name: report.scheduled for name, report in catalog.reports.items() if report.scheduled}
+    wanted, known = list(formats), sorted({suffix for suffixes in made.values() for suffix in suffixes})
+    if strange := [suffix for suffix in wanted if suffix not in known]:
+        raise UsageProblem(f"no file is made as {strange[0][:60]!r}; there are {', '.join(known)}.")
+    for name in reports:
+        if name not in made:
+            on_request = "; `creator-reports export` makes one" if name in catalog.reports else ""
+            raise UsageProblem(f"no report {name[:60]!r} is made by itself{on_request}; there are {', '.join(sorted(made))}.")
+        if wanted and not set(wanted) & set(made[name]):
+            raise UsageProblem(f"{name} is not made as {' or '.join(wanted)}, but as {', '.join(made[name])}.")
 
 
 def entitled(connection: psycopg.Connection) -> dict[str, str]:
@@ -113,6 +137,7 @@ def _mint_one(
             f"the file {entry.report}.{entry.format} of {name!r} was revoked; `creator-reports run daily --creator {entry.creator_id}` makes it anew."
         )
     if entry.object_key is None or store.age(entry.object_key) is None:
+        store.require()  # an object of a bucket that is not there looks as one that is gone
         raise Problem(
             f"the file {entry.report}.{entry.format} of {name!r} is no longer in the store; run `creator-reports run daily --creator {entry.creator_id}`."
         )

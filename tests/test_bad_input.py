@@ -24,7 +24,19 @@ def _complaint(platform: Platform, code: int, *arguments: str, **changes: str) -
         (("run", "weekly"), "'weekly' is not one of 'hourly', 'daily'"),
         (("link", "Acme", "--for", "5 lightyears"), "is not a duration"),
         (("link", "Acme", "--for", "0s"), "is not a duration"),
-        (("history", "--creator", "Acme"), "is not a creator's id"),
+        (
+            ("link", "Acme", "--report", "nope"),
+            "no report 'nope' is made by itself; there are analytics, questions, report, students, videos, weekly_report.",
+        ),
+        (("link", "Acme", "--report", "chat"), "`creator-reports export` makes one"),
+        (("link", "Acme", "--format", "pdf"), "no file is made as 'pdf'; there are csv, html, json."),
+        (("link", "Acme", "--report", "report", "--format", "csv"), "report is not made as csv, but as html."),
+        (("export", "Acme", "students", "--filter", "tier"), "--filter 'tier' is not a filter; write it like tier=at_risk."),
+        (
+            ("export", "Acme", "students", "--filter", "tier=a", "--filter", "tier=b"),
+            "--filter tier is given twice (a, b); give one value.",
+        ),
+        (("up",), "DATABASE_URL is set, and then nothing embedded starts"),
         (("load", "oulad", "/nowhere", "--through", "tomorrow"), "is not a day"),
         (("load", "demo", "--largest-share", "1.5"), "largest"),
         (("tick", "--hours", "0"), "0 is not in the range"),
@@ -36,7 +48,14 @@ def test_wrong_usage(platform: Platform, arguments: tuple[str, ...], words: str)
 
 def test_nothing_is_published_yet(platform: Platform) -> None:
     assert "run `creator-reports run hourly` first" in _complaint(platform, 1, "link", "Acme")
+    assert "run `creator-reports run hourly` first" in _complaint(platform, 1, "history", "--creator", "Acme")
+    assert "export" in platform.succeed("history", "--creator", "00000000-0000-0000-0000-000000000001")
     assert "run `creator-reports run hourly` first" in _complaint(platform, 1, "check")
+
+
+def test_an_instant_before_the_first_day(platform: Platform) -> None:
+    line = _complaint(platform, 1, "run", "hourly", "--as-of", "1990-01-01")
+    assert line.endswith("1990-01-01 lies before 2025-01-01, the first day that `run hourly` is for; set FIRST_DAY to it or earlier.")
 
 
 def test_a_source_without_tables(platform: Platform) -> None:
@@ -82,6 +101,8 @@ def test_no_s3_server_then_repaired(platform: Platform) -> None:
 def test_an_unknown_creator(platform: Platform) -> None:
     assert "no creator 'Nobody' on a running enterprise plan" in _complaint(platform, 2, "link", "Nobody")
     assert "no creator 'Nobody'" in _complaint(platform, 2, "run", "daily", "--creator", "Nobody")
+    line = _complaint(platform, 2, "history", "--creator", "Nobody")
+    assert line.endswith("there is no creator 'Nobody'; `analytics.creator_overview` has their ids and names.")
 
 
 def test_a_creator_on_another_plan_gets_no_link(platform: Platform) -> None:
@@ -90,12 +111,41 @@ def test_a_creator_on_another_plan_gets_no_link(platform: Platform) -> None:
 
 
 def test_an_instant_before_the_published_one(platform: Platform) -> None:
-    assert "tables never go back" in _complaint(platform, 1, "run", "hourly", "--as-of", "2026-01-01T00:00Z")
+    for before in ("2026-01-01T00:00Z", "1990-01-01T00:00Z"):
+        assert "tables never go back" in _complaint(platform, 1, "run", "hourly", "--as-of", before)
 
 
 def test_a_link_that_would_live_too_long(platform: Platform) -> None:
     name = platform.fetch("select creator_id::text from ops.export_log limit 1")[0][0]
-    assert "1 second to 7 days" in _complaint(platform, 2, "link", name, "--for", "8d")
+    assert "1 second to 7 days, not 8 days." in _complaint(platform, 2, "link", name, "--for", "8d")
+
+
+def test_a_bucket_that_is_not_there_is_not_a_lost_file(platform: Platform) -> None:
+    name = platform.fetch("select creator_id::text from ops.export_log limit 1")[0][0]
+    assert "there is no such bucket; create it or set S3_BUCKET" in _complaint(platform, 1, "link", name, S3_BUCKET="not-there")
+
+
+def test_the_log_of_a_creator_by_name(platform: Platform) -> None:
+    creator, name = platform.fetch(
+        """select min(id::text), company_name from app.creators
+           where company_name ~ '^[[:alnum:]]' and id in (select creator_id from ops.export_log) group by company_name having count(*) = 1 limit 1"""
+    )[0]
+    shown = platform.succeed("history", "--creator", name)
+    assert creator in shown
+    assert shown == platform.succeed("history", "--creator", creator)
+
+
+def test_status_speaks_of_the_servers_that_are_used(platform: Platform) -> None:
+    address = psycopg.conninfo.conninfo_to_dict(platform.environment["DATABASE_URL"])
+    shown = platform.succeed("status")
+    assert f"{address['host']}:{address['port']}/{address['dbname']}" in shown
+    assert f"bucket {platform.environment['S3_BUCKET']}" in shown
+    assert shown.count("answers") == 3
+    assert "SeaweedFS" not in shown
+    shown = platform.succeed("status", DATABASE_URL="postgresql://127.0.0.1:1/none", S3_BUCKET="not-there")
+    assert "cannot connect to Postgres at 127.0.0.1:1/none" in shown
+    assert "there is no such bucket" in shown
+    assert "is not an address" in platform.succeed("status", DATABASE_URL="mysql://x")
 
 
 def test_a_broken_contract_publishes_nothing(platform: Platform) -> None:

@@ -1,0 +1,39 @@
+"""The servers that the settings name, for `creator-reports status`: whether they answer, and where.
+
+Belongs here: one look at Postgres and the object store. Does not: the embedded servers (local/world), checks of the data (checkup).
+"""
+
+from collections.abc import Callable
+
+import psycopg
+
+from pipelines import warehouse
+from pipelines.problem import Problem
+from pipelines.settings import Settings
+from pipelines.store import Store
+
+
+def look(settings: Settings) -> list[tuple[str, str, str]]:
+    """Name, state and address of each; a state is `answers`, or what is wrong."""
+    address = settings.require_database_url().get_secret_value()
+    place = settings.s3_endpoint_url or f"AWS ({settings.aws_region})"
+    return [
+        ("Postgres (DATABASE_URL)", _state(lambda: warehouse.open_connection(address).close()), _place(address)),
+        ("S3 (S3_BUCKET)", _state(lambda: Store(settings).require()), f"{place}, bucket {settings.s3_bucket}"),
+        ("S3 (LEDGER_BUCKET)", _state(lambda: Store(settings, is_ledger=True).require()), f"{place}, bucket {settings.ledger_bucket}"),
+    ]
+
+
+def _place(address: str) -> str:
+    try:
+        return warehouse.describe(address)
+    except psycopg.ProgrammingError:  # no address at all; the state says so, and it may hold a password
+        return "–"
+
+
+def _state(look_at: Callable[[], None]) -> str:
+    try:
+        look_at()
+    except Problem as problem:
+        return str(problem)
+    return "answers"
