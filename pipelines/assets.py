@@ -56,7 +56,7 @@ def _read_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
     def read(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         """Read what changed in the source since the watermarks, all tables from one snapshot; set bad rows aside. Nightly compare all keys: read what runs missed,
         note what is gone. Stops when too much is gone; the tag `creator-reports/accept_deletions` on the run lets it go on."""
-        with plain_failures():
+        with plain_failures(is_retried=True):
             run = enter_run(context)
             context.log.info(f"as of {run.as_of:%Y-%m-%d %H:%M} UTC")
             began = time.monotonic()

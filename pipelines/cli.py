@@ -397,11 +397,13 @@ def export(creator: str, export_type: str, suffix: str, filters: dict[str, str])
     wanted = Wanted(_creator_ids(settings, (creator,))[0], export_type, suffix, filters)
     check(catalog, wanted)
     request_id = export_line.ask(settings, wanted, f"cli:{getpass.getuser()}")
+    causes: dict[UUID, str] = {}
     with console.PROGRESS.status("rendering …"):
-        export_requests.serve(settings, catalog, f"cli-{request_id}", only=request_id)
+        export_requests.serve(settings, catalog, f"cli-{request_id}", only=request_id, note_cause=causes.__setitem__)
         found = export_line.await_outcome(settings, request_id)
     if found.status != "done":
-        raise Problem(f"the export was {found.status}: {found.reason or 'no reason is known'}")
+        became = "failed" if found.status == "failed" else f"was {found.status}"
+        raise Problem(f"the export {became}: {causes.get(request_id) or found.reason or 'no reason is known'}")
     console.show_table(
         ["rows", "size", "link ends"], [(found.row_count, console.size(found.byte_count or 0), found.link_ends_at)], right=["rows", "size"]
     )

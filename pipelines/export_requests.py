@@ -22,6 +22,7 @@ from pipelines.problem import Problem, UsageProblem, one_line
 from pipelines.settings import Settings
 
 LIMIT_WINDOW = timedelta(hours=1)
+_SAID = {"done": "is done", "failed": "failed", "refused": "is refused", "cancelled": "is cancelled"}
 
 
 def serve(
@@ -32,8 +33,11 @@ def serve(
     only: UUID | None = None,
     patience: timedelta = timedelta(0),
     say: Callable[[str], None] = lambda line: None,
+    note_cause: Callable[[UUID, str], None] = lambda request_id, cause: None,
 ) -> Counter[str]:
-    """Serve all requests that wait (or `only` one), oldest first, and those that come within `patience` of the last; counts by outcome."""
+    """Serve all requests that wait (or `only` one), oldest first, and those that come within `patience` of the last; counts by outcome.
+
+    `note_cause` is told why a request failed; its row says so in words for the creator."""
     counts: Counter[str] = Counter()
     order = Order(run_id, "export request", datetime.now(UTC).date(), ())
     with warehouse.connect(settings, autocommit=True) as connection:
@@ -51,7 +55,11 @@ def serve(
                 worker = worker or Worker(settings, catalog, order)
                 for request, state, why in _serve_alike(settings, connection, worker, requests):
                     counts[state] += 1
-                    say(f"request {request.request_id}: {request.type}.{request.format} of creator {request.creator_id} is {state}{why}")
+                    say(
+                        f"request {request.request_id}: {request.type}.{request.format} of creator {request.creator_id} {_SAID[state]}{why and f': {why}'}"
+                    )
+                    if why:
+                        note_cause(request.request_id, why)
                 until = time.monotonic() + patience.total_seconds()
         finally:
             if worker is not None:
@@ -74,7 +82,7 @@ def _serve_alike(
     for (request, _), files in zip(allowed, made, strict=True):
         if isinstance(files, Exception):
             told = "it could not be made; the data team knows. Ask again later."
-            yield request, export_line.end(connection, request, "failed", reason=told), f": {one_line(files)}"
+            yield request, export_line.end(connection, request, "failed", reason=told), one_line(files)
         else:
             yield request, _hand_out(settings, connection, worker, request, files), ""
 

@@ -8,9 +8,15 @@ from typing import Any
 
 import dagster as dg
 import yaml
+from dagster._core.instance.ref import InstanceRef
 
 from pipelines import warehouse
 from pipelines.settings import Settings, export_environment
+
+REPOSITORY = "__repository__@creator-reports"
+"""The definitions as the code server of workspace.yaml offers them: a run that says so is listed with its job in the UI."""
+
+_NO_OUTPUT = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager", "config": {}}
 
 SCHEMA = "dagster"
 """Dagster's tables lie in a schema of their own, in the same Postgres."""
@@ -78,10 +84,12 @@ def prepare(settings: Settings) -> None:
     export_environment(environment(settings))
 
 
-def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The instance that UI, daemon and command line share."""
+def open_instance(settings: Settings, *, keeps_output: bool = True) -> dg.DagsterInstance:
+    """The instance that UI, daemon and command line share. Without `keeps_output` what a step prints goes straight to the terminal, not through a file and
+    two more processes for each step and stream, which a Ctrl-C would end too, with tracebacks of their own."""
     prepare(settings)
-    found = dg.DagsterInstance.get()
+    overrides = {} if keeps_output else {"compute_logs": _NO_OUTPUT}
+    found = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(settings.dagster_folder), overrides=overrides))
     keep_connections(found)
     return found
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
+
 from pipelines import instance, publish, warehouse
 from pipelines.definitions import build
 from pipelines.problem import Problem
-from pipelines.run_failures import first_cause
+from pipelines.run_failures import first_cause, is_interruption
 from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, MORNINGS_STEP, REQUESTED_BY_TAG, listen
 from pipelines.settings import Settings
 
@@ -32,7 +34,7 @@ class Runner:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._instance = instance.open_instance(settings)
+        self._instance = instance.open_instance(settings, keeps_output=False)
         self._definitions = build(settings)
 
     def run(
@@ -44,11 +46,12 @@ class Runner:
         accepts: Sequence[str] = (),
         write: Write,
     ) -> Finished:
-        """Run `hourly`, `daily` or `mornings` to its end, for `as_of` or the last full hour. A failed run is a `Problem` with the first cause.
+        """Run `hourly`, `daily` or `mornings` to its end, for `as_of` or the last full hour. A failed run is a `Problem` with the first cause,
+        one that a signal ended a `KeyboardInterrupt`.
 
         `accepts` are tags of guards that are not to stop it (runs.ACCEPT_…_TAG).
         """
-        tags = {REQUESTED_BY_TAG: f"cli:{getpass.getuser()}"}
+        tags = {REQUESTED_BY_TAG: f"cli:{getpass.getuser()}", REPOSITORY_LABEL_TAG: instance.REPOSITORY}
         if as_of is not None:
             tags[AS_OF_TAG] = as_of.isoformat()
         tags |= dict.fromkeys(accepts, "yes")
@@ -69,6 +72,8 @@ class Runner:
             )
         if not result.success:
             failures = [event for event in result.all_events if event.is_step_failure]
+            if is_interruption(failures):
+                raise KeyboardInterrupt
             raise Problem(f"{job_name} failed. {first_cause(result.get_asset_check_evaluations(), failures)}")
         return Finished(result.run_id, as_of)
 

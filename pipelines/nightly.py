@@ -96,7 +96,7 @@ def build_saving(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
     @dg.multi_asset(name="ledger_save", specs=specs, retry_policy=retry, op_tags={"dagster/priority": "-2"})
     def ledger_save(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         """Write the days whose rows changed to the ledger's bucket, one Parquet object per table and day, and the small tables whole."""
-        with plain_failures():
+        with plain_failures(is_retried=True):
             saved = {item.table: item for item in keeping.save(settings, catalog, say=context.log.info)}
         context.log.info(
             f"saved {sum(item.row_count for item in saved.values()):,} rows in {sum(item.written_count for item in saved.values())} objects"

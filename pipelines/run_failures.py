@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
+from pipelines.runs import STOPPED
+
 
 def broken_checks(evaluations: Iterable[dg.AssetCheckEvaluation]) -> list[str]:
     """Checks of severity error that do not hold, each with its asset and description."""
@@ -15,6 +17,16 @@ def broken_checks(evaluations: Iterable[dg.AssetCheckEvaluation]) -> list[str]:
         for evaluation in evaluations
         if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
     ]
+
+
+def is_interruption(failures: Iterable[dg.DagsterEvent]) -> bool:
+    """Whether a signal (Ctrl-C, SIGTERM) ended a step, not a failure of its own."""
+    for data in (event.step_failure_data for event in failures):
+        if data.user_failure_data is not None and data.user_failure_data.description == STOPPED:
+            return True
+        if data.error is not None and data.error.cls_name in {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}:
+            return True
+    return False
 
 
 def first_cause(evaluations: Iterable[dg.AssetCheckEvaluation], failures: Sequence[dg.DagsterEvent]) -> str:

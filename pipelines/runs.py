@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time
 
 import dagster as dg
 import psycopg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from pipelines import publish, warehouse
 from pipelines.instance import keep_connections
@@ -102,17 +103,31 @@ def build_guard(settings: Settings) -> dg.ResourceDefinition:
     return run_guard
 
 
+STOPPED = "stopped by a signal"
+
+
 @contextmanager
-def plain_failures() -> Iterator[None]:
-    """Show a `Problem`, and Postgres' own errors, in Dagster as one line; a retry is left to errors that time may heal."""
+def plain_failures(*, is_retried: bool = False) -> Iterator[None]:
+    """Show a `Problem`, and Postgres' own errors, in Dagster as one line; a retry is left to errors that time may heal.
+
+    A step that has a retry policy says so (`is_retried`): Dagster would try again what a Ctrl-C or the UI's Terminate has just stopped.
+    """
     try:
         yield
+    except (DagsterExecutionInterruptedError, KeyboardInterrupt):
+        if not is_retried:
+            raise
+        raise dg.Failure(STOPPED, allow_retries=False) from None
     except Problem as problem:
         raise dg.Failure(str(problem), allow_retries=False) from None
     except psycopg.OperationalError as error:
         raise dg.Failure(warehouse.explain(error)) from error
     except psycopg.Error as error:
         raise dg.Failure(warehouse.explain(error), allow_retries=False) from error
+
+
+_UNSAID = "Dependencies for step "
+"""How Dagster begins a line for each step after one that failed: seven of them would bury the one that matters."""
 
 
 class _LineHandler(logging.Handler):
@@ -124,7 +139,9 @@ class _LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", {})
-        self._write(str(meta.get("step_key") or ""), str(meta.get("orig_message") or record.getMessage()), record)
+        line = str(meta.get("orig_message") or record.getMessage())
+        if not line.startswith(_UNSAID):
+            self._write(str(meta.get("step_key") or ""), line, record)
 
 
 _writers: list[Callable[[str, str, logging.LogRecord], None]] = []

@@ -34,10 +34,8 @@ def _courtesies() -> frozenset[tuple[str, ...]]:
 
 def is_question(text: str) -> bool:
     """Whether a text asks or says anything: not when it has no letter or digit, or is made of greetings, thanks and answers only."""
-    words = normalised(text).split()
-    if not any(sign.isalnum() for word in words for sign in word):
-        return False
-    return len(words) > _MOST_WORDS or not _is_courtesy(words)
+    words = [word for word in normalised(text).split() if any(map(str.isalnum, word))]  # an emoji asks nothing
+    return len(words) > _MOST_WORDS or (bool(words) and not _is_courtesy(words))
 
 
 def _is_courtesy(words: list[str]) -> bool:

@@ -47,10 +47,11 @@ class Requests:
             )
         return request_id
 
-    def serve(self, **changes: Any) -> dict[str, int]:
-        """Serve what waits, in a run of its own."""
+    def serve(self, causes: dict[UUID, str] | None = None, **changes: Any) -> dict[str, int]:
+        """Serve what waits, in a run of its own; `causes` is filled with why requests failed."""
         settings = self.platform.settings.model_copy(update=changes)
-        return dict(export_requests.serve(settings, CATALOG, uuid.uuid4().hex))
+        noted = {} if causes is None else causes
+        return dict(export_requests.serve(settings, CATALOG, uuid.uuid4().hex, note_cause=noted.__setitem__))
 
     def row(self, request_id: UUID) -> dict[str, Any]:
         """The whole row."""
@@ -330,8 +331,10 @@ def test_two_runs_at_once_share_the_requests(requests: Requests) -> None:
 
 def test_a_store_that_is_gone_fails_the_request_in_words_for_the_creator(requests: Requests) -> None:
     request_id = requests.ask()
-    assert requests.serve(s3_bucket="no-such-bucket") == {"failed": 1}
+    causes: dict[UUID, str] = {}
+    assert requests.serve(causes, s3_bucket="no-such-bucket") == {"failed": 1}
     assert requests.row(request_id)["reason"] == "it could not be made; the data team knows. Ask again later."
+    assert "no such bucket" in causes[request_id], "the data team is told why"
     assert (
         "bucket" in requests.platform.fetch("select reason from ops.export_log where event = 'failed' order by log_id desc limit 1")[0][0]
     )

@@ -4,6 +4,7 @@ import http.client
 import http.server
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from pipelines.settings import ROOT
 from tests.platform import Platform
+from tests.program import PROGRAM
 
 FILES = """
 select distinct on (creator_id, report, format) creator_id::text, report, format, sha256, row_count
@@ -71,6 +74,29 @@ def test_a_killed_hourly_run_leaves_readers_what_they_had(platform: Platform, as
     assert _contents(platform) == before
     platform.succeed("run", "hourly", "--as-of", as_of.isoformat())
     assert platform.fetch("select state from ops.build") == [("audited",)]
+
+
+def test_ctrl_c_stops_a_run_in_one_line_and_the_run_is_listed_with_its_job(platform: Platform, as_of: datetime) -> None:
+    """A terminal sends the signal to all processes of its group; the first step would be tried again after a failure."""
+    command = [PROGRAM, "run", "hourly", "--as-of", as_of.isoformat()]
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # tests in the background of a shell ignore it, and their children too
+    process = subprocess.Popen(
+        command, env=platform.variables(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    signal.signal(signal.SIGINT, before)
+    assert process.stderr is not None
+    said = ""
+    while " read " not in said:
+        said += process.stderr.readline()
+        assert process.poll() is None, said
+    os.killpg(process.pid, signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert (process.returncode, rest.splitlines()[-1]) == (130, "creator-reports: stopped."), said + rest
+    assert " rows of " not in rest and "Traceback" not in said + rest and "Dependencies for step" not in said + rest
+    listed = "select count(*) from dagster.run_tags where key = '.dagster/repository' and value = '__repository__@creator-reports'"
+    assert platform.fetch(listed) == platform.fetch("select count(*) from dagster.runs")
 
 
 def test_two_hourly_runs_at_once_both_end_well(platform: Platform, as_of: datetime) -> None:

@@ -1,7 +1,11 @@
 """Questions that mean the same: wordings, courtesies, masking, tokens, groups, scores, files. Against small made-up texts; the models are the real ones."""
 
 import csv
+import os
 import random
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from hypothesis import strategies as st
 from pipelines.cli import cli
 from pipelines.problem import Problem, UsageProblem
 from pipelines.question_files import read_rows
+from pipelines.settings import ROOT
 from questions import texts
 from questions.grouping import CAREFUL, LETTERS, MEANING, centred, group, placed
 from questions.masking import masked
@@ -43,6 +48,22 @@ def test_wordings_are_normalised_as_the_pipeline_does(text: str) -> None:
 )
 def test_courtesies_are_no_questions(text: str) -> None:
     assert not is_question(text)
+
+
+def test_what_students_of_the_demo_say_to_be_polite_is_no_question() -> None:
+    said = (ROOT / "pipelines" / "local" / "demo_questions.sql").read_text()
+    lists = re.findall(r"pg_temp\.(?:greetings|thanks)\(\).*?array\[(.*?)\]", said, re.DOTALL)
+    texts = [text for one in lists for text in re.findall(r"'(.*?)'", one)]
+    assert len(lists) == 2 and len(texts) > 15
+    assert [text for text in texts if is_question(text)] == []
+
+
+def test_the_sentence_model_tells_nobody_that_it_runs(tmp_path: Path) -> None:
+    """The runtime notes the machine in the home folder, to send it, unless it is told not to."""
+    program = "from questions.models import MINILM; MINILM.encode(['How do I start?'], lambda done, all: None)"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_"))} | {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=ROOT)
+    assert [path.name for path in tmp_path.rglob("*onnxruntime*")] == []
 
 
 @pytest.mark.parametrize(
