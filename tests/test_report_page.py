@@ -174,6 +174,24 @@ def test_a_broken_zone_is_utc(zone: str) -> None:
     assert "Time zone | UTC" in _page(replace(tiny("report", "creator_overview"), timezone=zone)).outline()
 
 
+def test_each_number_of_the_page_is_explained_to_a_creator() -> None:
+    page = _page(believable())
+    terms = dict(line.split(" | ", 1) for line in page.section("What the numbers mean").splitlines()[1:])
+    places = [page.section(name).splitlines() for name in ("What happened", "Revenue")]
+    labels = {line.split(" | ")[0] for lines in places for line in lines if " | " in line}
+    assert labels >= {"Churn", "Watch time", "This month so far"}
+    assert labels - set(terms) == set(), "a number of the page without a word on what it means: reports/sections/meaning.py"
+    for meaning in terms.values():
+        assert not re.search(r"\bnull\b|as_of|\w_\w|minor unit|not rounded|\bseconds?\b|local day|\bmedian\b|denominator", meaning, re.I), (
+            meaning
+        )
+
+
+def test_only_what_is_on_the_page_is_explained() -> None:
+    terms = _page(_without(believable(), "revenue_overview")).section("What the numbers mean")
+    assert "This month so far" not in terms and "Needs attention" in terms
+
+
 def test_who_slipped_leaves_out_those_who_completed() -> None:
     people = believable(400).frames["student_engagement_tiers"].table.to_pylist()
     people = [row for row in people if row["tier"] != "at_risk"]
