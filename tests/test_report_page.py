@@ -27,7 +27,7 @@ from reports import wording
 from reports.document import Document, Frame
 from reports.formats import FORMATS
 from reports.reading import Reading
-from reports.sections import daily
+from reports.sections import advice, daily
 from tests.page_outline import Page
 from tests.report_documents import HOSTILE, believable, empty, hostile, tiny, weekly
 from tests.report_rows import AS_OF, COLUMNS, TODAY, frame
@@ -389,6 +389,50 @@ def test_money_quizzes_hours_and_advice() -> None:
         "Who slipped", "What happened", "When students are active", "Where students stand", "Videos", "Quizzes", "What students ask", "Revenue",
         "What to do next", "Changed since the last report", "What the numbers mean", "The raw files",
     ]  # fmt: skip
+
+
+def test_what_weighs_most_is_advised_first_and_the_rest_has_a_place() -> None:
+    document = believable(200)
+    rates, asked = (0.51, 0.75, 0.88, 0.66, 0.7), (262, 149, 459, 127, 90, 80)
+    quizzes = [{"quiz_id": f"z{no}", "title": f"Quiz {no}", "attempt_count": 9, "fail_rate": rate} for no, rate in enumerate(rates)]
+    gaps = [{"question_id": f"g{no}", "question": f"Gap {no}", "ask_count": 500, "student_count": count} for no, count in enumerate(asked)]
+    slow = [
+        {"video_id": f"v{no}", "title": f"Video {no}", "viewer_count": 20, "completion_rate": rate} for no, rate in enumerate((0.2, 0.1))
+    ]
+    people = [
+        {"student_id": f"s{no}", "name": f"Student {no}", "watch_seconds": no, "has_slipped": no == 1, "xp_points": no} for no in range(5)
+    ]
+    kinds = (("revise_quiz", "quiz_id", quizzes), ("review_video", "video_id", slow), ("close_gap", "question_id", gaps), ("check_in", "student_id", people),
+             ("offer_advanced", "student_id", people))  # fmt: skip
+    told = [
+        {
+            "recommendation": kind,
+            key: row[key],
+            "about": row.get("title") or row.get("question") or row.get("name"),
+            "action": kind,
+            "reason": "why",
+        }
+        for kind, key, rows in kinds
+        for row in rows
+    ]
+    marts = {
+        "quiz_analytics": quizzes,
+        "video_analytics": slow,
+        "top_questions": gaps,
+        "student_engagement_tiers": people,
+        "recommendations": told,
+    }
+    view = advice.build(Reading(_with(document, *(frame(name, rows) for name, rows in marts.items()))))
+    names = [name for one in view.advice for name in one.names]
+    assert names[:4] == ["Quiz 2", "Quiz 1", "Quiz 4", "Quiz 3"], "88%, 75%, 70%, 66%"
+    assert names[4:10] == ["Video 1", "Video 0", "Gap 2", "Gap 0", "Gap 1", "Gap 3"], "10%, 20%; 459, 262, 149, 127"
+    assert names[10:] == ["Student 1", "Student 4", "Student 3", "Student 4", "Student 3", "Student 2"], (
+        "slipped, then watched most; points"
+    )
+    assert view.rest == "And 1 more quiz, 2 more questions (in questions.csv, those with is_content_gap)."
+    assert view.advice[-2].because.endswith("All are in students.csv: at_risk and inactive in the column tier.")
+    unweighed = advice.build(Reading(_with(_without(document, "quiz_analytics"), frame("recommendations", told))))
+    assert unweighed.advice[0].names == ["Quiz 0"], "as the recommendations come"
 
 
 @settings(max_examples=12, deadline=None)

@@ -16,7 +16,7 @@ WORDS = {
     ),
     "Slipped": ("student_engagement_tiers", "has_slipped", "The student stands in a lower tier than a week ago."),
     "Failed a quiz twice": (
-        "student_engagement_tiers", "has_failed_twice", "Twice or more within 14 days the student failed a quiz, and has never passed it.",
+        "student_engagement_tiers", "has_failed_twice", "The student failed the same quiz twice or more within 14 days, and has never passed it.",
     ),
     "Last payment failed": (
         "student_engagement_tiers", "has_payment_failed", "A payment failed within 30 days, and none has succeeded since.",
