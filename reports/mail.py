@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from reports.wording import clean, say_change, say_count, say_duration, say_instant, say_many, say_short_day, say_weekday, say_zone
+from reports.wording import clean, say_count, say_duration, say_growth, say_instant, say_many, say_short_day, say_weekday, say_zone
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -124,7 +124,7 @@ def _figures(figures: Figures) -> Sequence[tuple[str, str, str]]:
 
 
 def _trend(change: float | None) -> str:
-    return "" if change is None else f"{say_change(change)} against the 30 days before"
+    return "" if change is None else say_growth(change, "the 30 days before")
 
 
 @cache

@@ -5,10 +5,11 @@ Longer than most: all of it reads the same three pages.
 
 import base64
 import hashlib
+import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -26,6 +27,7 @@ from playwright.sync_api import Browser, sync_playwright
 from reports import wording
 from reports.document import Document, Frame
 from reports.formats import FORMATS
+from reports.page import keep_whole
 from reports.reading import Reading
 from reports.sections import advice, daily
 from tests.page_outline import Page
@@ -150,7 +152,7 @@ def test_days_without_rows_are_zero_and_today_is_apart() -> None:
     assert view.days[0].mean == "–" and view.days[1].mean == "1"
     assert (
         view.summary
-        == "On a usual day 0, on the busiest, Wednesday 21 January, 7 students. In the last seven full days 1 a day, in the seven before 0."
+        == "On a usual day 0, on the busiest, Wednesday 21 January, 7 students. In the last seven full days 1 a day on average, in the seven before 0."
     )
     assert view.chart is not None and view.chart.count("<title>") == 41 and "Monday 2 March: 7" in view.chart
 
@@ -160,6 +162,35 @@ def test_a_creator_of_one_day_has_a_chart() -> None:
     view = daily.build(Reading(_with(tiny("report", "creator_overview"), frame("daily_activity", rows))))
     assert view.summary == "Today is the first day with activity, so far with 1 active student."
     assert len(view.days) == 31
+
+
+def test_half_a_student_is_never_active() -> None:
+    rows = [
+        {"activity_on": TODAY - timedelta(days=back), "active_student_count": 190 + back % 2 * 15, "new_student_count": 0}
+        for back in range(1, 31)
+    ]
+    assert daily.build(Reading(_with(believable(50), frame("daily_activity", rows)))).summary.startswith(
+        "On a usual day 190, on the busiest"
+    )
+
+
+def test_quiet_days_are_those_of_the_calendar() -> None:
+    one = tiny("report", "creator_overview").frames["student_engagement_tiers"].table.to_pylist()[0]
+    seen = (datetime(2026, 2, 21, 23, 30, tzinfo=UTC), datetime(2026, 2, 22, 8, 0, tzinfo=UTC), datetime(2026, 2, 22, 18, 0, tzinfo=UTC))
+    people = [
+        one | {"student_id": str(no), "name": f"S{no}", "last_active_at": at, "watch_seconds": 9 - no, "membership_status": status}
+        for no, (at, status) in enumerate(zip(seen, ("trialing", "cancelled", "active"), strict=True))
+    ]
+    document = _with(replace(tiny("report", "creator_overview"), timezone="Europe/Berlin"), frame("student_engagement_tiers", people))
+    lines = _page(document).section("Who slipped").splitlines()[-3:]
+    assert [line.split(" | ")[1] for line in lines] == ["8 days quiet"] * 3, "each on 22 February by the clock of Berlin"
+    assert [line.endswith(end) for line, end in zip(lines, ("on trial", "membership cancelled", "watched"), strict=True)] == [True] * 3
+
+
+def test_who_watched_for_no_time_is_not_said_to_have_watched_0() -> None:
+    one = tiny("report", "creator_overview").frames["student_engagement_tiers"].table.to_pylist()[0] | {"watch_seconds": 0}
+    section = _page(_with(tiny("report", "creator_overview"), frame("student_engagement_tiers", [one]))).section("Who slipped")
+    assert "7 videos started" in section and "watched" not in section.splitlines()[-1]
 
 
 def test_the_day_is_the_creator_s() -> None:
@@ -235,26 +266,25 @@ def test_a_rate_of_nothing_is_a_dash() -> None:
     assert "(–)" in page.section("What the numbers mean")
 
 
-def test_an_empty_creator_reads_what_is_missing() -> None:
+def test_a_creator_without_students_reads_a_short_page_of_what_is_missing_and_what_comes() -> None:
     page = _page(empty())
-    expected: Mapping[str, tuple[str, ...]] = {
-        "Who slipped": ("No students yet.",),
-        "What happened": (
-            "Active a day | –",
-            "No students yet.",
-            "No activity yet.",
-            "No videos yet.",
-        ),
-        "When students are active": ("Nobody was active in the last 30 days.",),
-        "Quizzes": ("No quizzes yet.",),
-        "Revenue": ("No payments yet.",),
-        "What to do next": ("Nothing to recommend.",),
-        "Where students stand": ("No students yet.",),
-        "Videos": ("No videos yet.",),
-        "What students ask": ("No questions in the last 90 days.",),
-    }
-    for heading, sentences in expected.items():
-        assert [sentence for sentence in sentences if sentence not in page.section(heading)] == []
+    titles = [text for path, text in page.texts if path[-1:] == ("h2",)]
+    assert titles == ["What appears here, and when"]
+    assert "No students yet. This page fills itself as they join." in page.text
+    assert "Students are missing, and videos for them to watch." in page.text
+    assert "Who slipped | Once a student has been quiet for 7 days." in page.outline()
+    assert len(page.outline()) < 1500 and "students.csv" not in page.text
+    assert (
+        "Ready for your first student: 3 videos and 1 quiz." in _page(_edit(empty(), "creator_overview", video_count=3, quiz_count=1)).text
+    )
+
+
+def test_what_students_who_have_left_did_is_shown_in_sections() -> None:
+    sections = _page(_with(empty(), frame("revenue_overview", believable(30).frames["revenue_overview"].table.to_pylist()))).outline()
+    assert "412.50 EUR" in sections
+    for sentence in ("No activity yet.", "No videos yet.", "Nobody was active in the last 30 days.", "No quizzes yet.", "Nothing to recommend.",
+                     "No questions in the last 90 days."):  # fmt: skip
+        assert sentence in sections
 
 
 def test_missing_frames_are_named() -> None:
@@ -302,10 +332,16 @@ def test_a_new_report_and_a_new_metric_need_no_template() -> None:
         (wording.say_rate(None), "–"), (wording.say_rate(0), "0%"), (wording.say_rate(0.004), "<1%"), (wording.say_rate(0.285), "29%"),
         (wording.say_rate(0.9951), ">99%"), (wording.say_rate(1.0), "100%"), (wording.say_rate(0.005), "1%"),
         (wording.say_duration(45), "45 s"), (wording.say_duration(12_000), "3 h 20 min"), (wording.say_duration(7200), "2 h"),
-        (wording.say_duration(4_334_400), "1,204 h"), (wording.say_duration(0), "0 s"), (wording.say_duration(None), "–"),
+        (wording.say_duration(4_334_400), "1,204 h"), (wording.say_duration(0), "0 min"), (wording.say_duration(None), "–"),
         (wording.say_position(272), "4:32"), (wording.say_position(3725), "1:02:05"), (wording.say_day(date(2026, 3, 3)), "3 March 2026"),
         (wording.say_trend(120, 112), "up 8 from 112"), (wording.say_trend(0, 3), "down 3 from 3"), (wording.say_trend(4, 4), "the same as before"),
         (wording.say_trend(5, None), None), (wording.say_many(1, "quiz", "quizzes"), "1 quiz"), (wording.say_many(0, "student"), "0 students"),
+        (wording.say_change(0.34), "up 34%"), (wording.say_change(-0.03), "down 3%"), (wording.say_change(0.001), "up less than 1%"),
+        (wording.say_change(132.0), "up 13,200%"), (wording.say_change(None), "–"), (wording.say_growth(0.001, "then"), "up less than 1% on then"),
+        (wording.say_growth(0, "then"), "the same as in then"),
+        (str(keep_whole("97 h 30 min & 5 s")), "97\u00a0h\u00a030\u00a0min &amp; 5\u00a0s"), (str(keep_whole("3 h of 4 videos")), "3\u00a0h of 4 videos"),
+        (str(keep_whole("2026-11-21 to 2026-11-27")), "<time>2026-11-21</time> to <time>2026-11-27</time>"),
+        (str(keep_whole("on 3 March 2026")), "on 3\u00a0March\u00a02026"), (str(keep_whole("Mar 03, 2026")), "Mar\u00a003,\u00a02026"),
         (wording.clean("  a\n\tb\u202e "), "a b"), (wording.clean("\u200b \u3164\u200d"), ""), (wording.clean("👩🏽‍🚀" * 30, 5), "👩🏽‍🚀…"),
         (wording.clean("é" * 5, 5), "é" * 5), (wording.clean("abcdef", 5), "abcde…"), (wording.sentence("no activity"), "No activity"),
     ],
@@ -534,6 +570,37 @@ def test_a_browser_shows_it_without_a_word(browser: Browser, site: tuple[str, li
     if width != 320:
         found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
         assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found.response["violations"]] == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 704, 1280])
+def test_numbers_and_dates_stay_on_one_line(browser: Browser, tmp_path: Path, width: int) -> None:
+    rows = [row | {"watch_seconds": 50_143} for row in believable().frames["daily_activity"].table.to_pylist()]
+    document = _with(replace(weekly(), date_format="YYYY-MM-DD"), frame("daily_activity", rows))
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    (tmp_path / "page.html").write_text(_html(_edit(document, "creator_overview", watch_30d_seconds=351_001)), encoding="utf-8")
+    page.goto((tmp_path / "page.html").as_uri())
+    shown = page.evaluate(
+        "[...document.querySelectorAll('.leading b, .group b, h3 time, .facts time')]"
+        ".map(one => { const range = document.createRange(); range.selectNodeContents(one); return [one.textContent, range.getClientRects().length] })"
+    )
+    texts = [text for text, _ in shown]
+    assert texts.count("97\u00a0h\u00a030\u00a0min") == 2 and "2026-02-23" in texts
+    assert [text for text, lines in shown if lines > 1] == []
+    page.close()
+
+
+def test_other_wordings_of_a_question_are_whole_on_screen_and_paper(browser: Browser, tmp_path: Path) -> None:
+    long = "how do i keep the colours of my prints the same as on my screen " * 3
+    document = _edit(believable(), "top_questions", question=f"And {long}?", example_wordings=json.dumps([long, f"{long} please"]))
+    (tmp_path / "page.html").write_text(_html(document), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto((tmp_path / "page.html").as_uri())
+    cut = "[...document.querySelectorAll('{}')].filter(one => one.scrollHeight > one.clientHeight + 1).map(one => one.textContent)"
+    assert long.strip() in page.inner_text(".also") and page.evaluate(cut.format(".also")) == []
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 680, "height": 900})
+    assert page.evaluate(cut.format(".also, .name, .why")) == []
     page.close()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from statistics import median
+from statistics import median_low
 
 from markupsafe import Markup
 
@@ -71,10 +71,10 @@ def _summary(series: DailySeries, first: date) -> str:
     if not highest:
         return f"Today is the first day with activity, so far with {say_many(series.counts[-1], 'active student')}."
     busiest = say_weekday(series.days[full.index(highest)])
-    text = f"On a usual day {say_count(median(known))}, on the busiest, {busiest}, {say_many(highest, 'student')}."
+    text = f"On a usual day {say_count(median_low(known))}, on the busiest, {busiest}, {say_many(highest, 'student')}."
     means = [mean for mean in series.means if mean is not None]
     if len(means) > 7:
-        text += f" In the last seven full days {say_count(means[-1])} a day, in the seven before {say_count(means[-8])}."
+        text += f" In the last seven full days {say_count(means[-1])} a day on average, in the seven before {say_count(means[-8])}."
     return text
 
 

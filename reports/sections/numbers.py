@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from reports.reading import Reading
 from reports.sections.values import say_value
-from reports.wording import DASH, clean, say_change, say_count, say_duration, say_many, say_rate, say_trend
+from reports.wording import DASH, clean, say_count, say_duration, say_growth, say_many, say_rate, say_trend
 
 # shown by this module, by the tiers or in the page's head, or of other windows than the page's; every other column is new to the page
 _KNOWN = {
@@ -129,13 +129,15 @@ def _month(row: Mapping[str, Any]) -> Group:
 
 
 def _against(label: str, now: int | None, before: int | None) -> Number:
-    direction = None if now is None or before is None or now == before else ("up" if now > before else "down")
-    return Number(label, say_count(now), None, say_trend(now, before), direction)
+    """As `_changed`, but of two counts: where nobody was before, no percentage says how many more are now."""
+    if now is None or before is None or before:
+        return _changed(label, say_count(now), (now - before) / before if now is not None and before else None)
+    return Number(label, say_count(now), None, "none in the 30 days before" if now else "none before, either", "up" if now else None)
 
 
 def _changed(label: str, value: str, change: float | None) -> Number:
     direction = "up" if change and change > 0 else "down" if change and change < 0 else None
-    return Number(label, value, None, f"{say_change(change)} on the 30 days before" if change is not None else None, direction)
+    return Number(label, value, None, say_growth(change, "the 30 days before") if change is not None else None, direction)
 
 
 def _watching(row: Mapping[str, Any]) -> Group:
