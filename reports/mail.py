@@ -115,7 +115,7 @@ def _news(news: News) -> list[str]:
 def _figures(figures: Figures) -> Sequence[tuple[str, str, str]]:
     """Label, number and trend, in the order of reading."""
     return (
-        ("Students active in the last 7 days", say_count(figures.active_7d_count), ""),
+        ("Students seen in the last 7 days", say_count(figures.active_7d_count), ""),
         ("Students at risk now", say_count(figures.at_risk_count), ""),
         ("New students in 30 days", say_count(figures.new_30d_count), _trend(figures.new_30d_change)),
         ("Videos completed in 30 days", say_count(figures.completion_30d_count), _trend(figures.completion_30d_change)),

@@ -97,7 +97,7 @@ def test_what_a_mail_holds(published: Mornings, catcher: Catcher) -> None:
     assert mail["Bcc"] is None
     assert "\n" not in mail["Subject"]
     assert "1 failed quiz attempt by 1 student" in text  # the other one lies more than a day back
-    for number in ("active in the last 7 days", "at risk now", "New students", "completed in 30 days", "Watch time"):
+    for number in ("seen in the last 7 days", "at risk now", "New students", "completed in 30 days", "Watch time"):
         assert number in text
         assert number in html
     assert "Secret Name" not in text + html

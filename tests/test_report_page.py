@@ -160,8 +160,20 @@ def test_days_without_rows_are_zero_and_today_is_apart() -> None:
 def test_a_creator_of_one_day_has_a_chart() -> None:
     rows = [{"activity_on": TODAY, "active_student_count": 1, "new_student_count": 1}]
     view = daily.build(Reading(_with(tiny("report", "creator_overview"), frame("daily_activity", rows))))
-    assert view.summary == "Today is the first day with activity, so far with 1 active student."
+    assert view.summary == "Today is the first day with learning, so far by 1 student."
     assert len(view.days) == 31
+
+
+def test_being_seen_and_learning_are_two_things() -> None:
+    page = _page(_edit(believable(60), "creator_overview", student_count=61, active_7d_count=40))
+    assert "40 of 61 students (66%) were seen in the app in the last 7 days, today included." in page.text.replace("\u00a0", " ")
+    happened = page.section("What happened")
+    week = happened[: happened.index("In 30 days")]
+    assert "Learners a day | " in week and "66%" not in week, "what holds today stands out of seven days that are over"
+    assert "Students seen | " in happened and "Days with learners | 30 | of 30" in happened
+    terms = page.section("What the numbers mean")
+    assert "Seen in 7 days | Students who were in the app" in terms and "Those who only looked in were seen, but are no learners." in terms
+    assert not re.search(r"\bactive\b", page.text, re.IGNORECASE), "it meant both"
 
 
 def test_half_a_student_is_never_active() -> None:
@@ -239,7 +251,7 @@ def test_who_slipped_leaves_out_those_who_completed() -> None:
     assert section[3].startswith("In the last 7 days ") and section[3].endswith("were at risk.")
     names = [line.split(" | ")[0] for line in section[4:24]]
     assert names == ["Student 03", *(f"Student {number:02}" for number in range(21, 3, -1)), "Student 02"], "who slipped this week first"
-    assert section[4].split(" | ")[1:3] == ["9 days quiet", ", last active 21 February 2026"]
+    assert section[4].split(" | ")[1:3] == ["9 days quiet", ", last seen 21 February 2026"]
     assert "failed a quiz twice" in section[22]
     assert section[24] == "And 2 more, in students.csv. 1 more was quiet as long after completing every video, and is not listed."
     assert "Done" not in "\n".join(section)
@@ -282,7 +294,7 @@ def test_a_creator_without_students_reads_a_short_page_of_what_is_missing_and_wh
 def test_what_students_who_have_left_did_is_shown_in_sections() -> None:
     sections = _page(_with(empty(), frame("revenue_overview", believable(30).frames["revenue_overview"].table.to_pylist()))).outline()
     assert "412.50 EUR" in sections
-    for sentence in ("No activity yet.", "No videos yet.", "Nobody was active in the last 30 days.", "No quizzes yet.", "Nothing to recommend.",
+    for sentence in ("No learning yet.", "No videos yet.", "Nobody learned in the last 30 days.", "No quizzes yet.", "Nothing to recommend.",
                      "No questions in the last 90 days."):  # fmt: skip
         assert sentence in sections
 
@@ -390,14 +402,14 @@ def test_partial_days_are_not_taken_for_quiet_ones() -> None:
         for back in range(20)
     ]
     section = _page(_with(tiny("report", "creator_overview"), frame("daily_activity", rows))).section("What happened")
-    assert "Watch time | 7 min\n" in section and "Active a day | 7 | the same as before" in section
+    assert "Watch time | 7 min\n" in section and "Learners a day | 7 | the same as before" in section
 
 
 def test_what_changed_since_the_last_report_is_told() -> None:
     page = _page(believable())
     assert "2 earlier numbers have changed since the last report." in page.text.replace("\u00a0", " ")
     section = page.section("Changed since the last report")
-    assert "28 February 2026 | Active student count | 131 | 134" in section
+    assert "28 February 2026 | Learners | 131 | 134" in section
     assert "Changed since" not in _page(replace(believable(), last_report_as_of=None)).outline()
 
 
@@ -406,7 +418,7 @@ def test_what_changed_since_the_last_report_is_told() -> None:
 )
 def test_dates_are_written_as_the_creator_wants(pattern: str, expected: str) -> None:
     section = _page(replace(believable(), date_format=pattern)).section("Changed since the last report")
-    assert f"{expected} | Active student count" in section
+    assert f"{expected} | Learners" in section
 
 
 def test_money_quizzes_hours_and_advice() -> None:
@@ -422,7 +434,7 @@ def test_money_quizzes_hours_and_advice() -> None:
     assert re.search(r"At risk \| quiet for 7 to 14 days \| \d+ \| \d+% \| was \d+", page.section("Where students stand"))
     titles = [text for path, text in page.texts if path[-1:] == ("h2",)]
     assert titles == [
-        "Who slipped", "What happened", "When students are active", "Where students stand", "Videos", "Quizzes", "What students ask", "Revenue",
+        "Who slipped", "What happened", "When students learn", "Where students stand", "Videos", "Quizzes", "What students ask", "Revenue",
         "What to do next", "Changed since the last report", "What the numbers mean", "The raw files",
     ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from reports.wording import DASH, say_zone
 WORDS = {
     "At risk, inactive and the other tiers": (
         "student_engagement_tiers", "tier",
-        "Each student stands in one tier, by how long ago you had the last sign of them and by what they watched. The rule is under each name.",
+        "Each student stands in one tier, by how long ago the app last saw them and by what they watched. The rule is under each name.",
     ),
     "Slipped": ("student_engagement_tiers", "has_slipped", "The student stands in a lower tier than a week ago."),
     "Failed a quiz twice": (
@@ -21,32 +21,42 @@ WORDS = {
     "Last payment failed": (
         "student_engagement_tiers", "has_payment_failed", "A payment failed within 30 days, and none has succeeded since.",
     ),
-    "Active in the last 7 days": (
-        "creator_overview", "active_7d_count", "Students whom the app saw, or who learned something, within 7 days. Today is one of them.",
+    "Seen in 7 days": (
+        "creator_overview", "active_7d_count",
+        "Students who were in the app within 7 days, whether or not they learned something there. Today is one of the days.",
     ),
-    "Active a day": (
+    "Learners a day": (
         "daily_activity", "active_student_count",
-        "Students who watched, took a quiz, wrote to the assistant or handed in a project on that day. Each counts once a day.",
+        "Students who watched, took a quiz, wrote to the assistant or handed in a project on that day. Those who only looked in were seen, but are no learners.",
     ),
     "New students": ("daily_activity", "new_student_count", "Students who joined in that time."),
     "Videos completed": (
         "daily_activity", "completion_count", "Each time that a student finished a video. Two students who finish the same one count twice.",
     ),
     "Watch time": ("daily_activity", "watch_seconds", "How long students watched, all added up. What is watched again counts again."),
-    "Active students": ("creator_overview", "active_30d_count", "Students whom the app saw, or who learned something, within 30 days."),
+    "Students seen": (
+        "creator_overview", "active_30d_count",
+        "Students who were in the app within 30 days, whether or not they learned something there.",
+    ),
     "Churn": (
-        "creator_overview", "churn_30d_rate", "Of the students who were there in the 30 days before, the share who did not come back in the last 30.",
+        "creator_overview", "churn_30d_rate",
+        "Of the students seen in the 30 days before, the share who were not seen in the last 30.",
     ),
     "Minutes watched": (
         "creator_overview", "avg_active_minutes_30d",
-        "How long a student who is active on a day watches on it, on average over 30 days.",
+        "How long a learner watches on a day, on average over 30 days.",
     ),
-    "Active days": ("creator_overview", "active_day_30d_count", "Of the last 30 days, those on which at least one student was active."),
+    "Days with learners": (
+        "creator_overview", "active_day_30d_count",
+        "Of the last 30 days, those with at least one learner.",
+    ),
     "Busiest hour": (
-        "creator_overview", "peak_hour_no", "The hour of the day, by your clock, in which most students are active, over the last 30 days.",
+        "creator_overview", "peak_hour_no",
+        "The hour of the day, by your clock, in which most students learn, over the last 30 days.",
     ),
-    "When students are active": (
-        "hourly_activity", "student_hour_count", "A student who is active in an hour counts once for it, on each day again.",
+    "When students learn": (
+        "hourly_activity", "student_hour_count",
+        "A student who watches, takes a quiz, writes or hands something in within an hour counts once for that hour, on each day again.",
     ),
     "Mean completion": (
         "creator_overview", "avg_completion_rate",

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from reports.reading import Reading
 from reports.sections.values import say_value
-from reports.wording import DASH, clean, say_count, say_duration, say_growth, say_many, say_rate, say_trend
+from reports.wording import DASH, clean, say_count, say_duration, say_growth, say_rate, say_trend
 
 # shown by this module, by the tiers or in the page's head, or of other windows than the page's; every other column is new to the page
 _KNOWN = {
@@ -64,7 +64,7 @@ def build(reading: Reading) -> Numbers:
     if row is None:
         return Numbers("", [], [], reading.absence("creator_overview", "the key numbers", "No key numbers yet."))
     groups = [_month(row), _watching(row), _news(reading, row)]
-    return Numbers(_span(reading), _leading(reading, row), [group for group in groups if group.numbers or group.empty], None)
+    return Numbers(_span(reading), _leading(reading), [group for group in groups if group.numbers or group.empty], None)
 
 
 def _span(reading: Reading) -> str:
@@ -72,20 +72,15 @@ def _span(reading: Reading) -> str:
     return f"The week from {first} to {last}" if reading.document.is_weekly else f"The 7 days from {first} to {last}"
 
 
-def _leading(reading: Reading, row: Mapping[str, Any]) -> list[Number]:
+def _leading(reading: Reading) -> list[Number]:
     """The week that is over beside the one before, from the days of `daily_activity`."""
     now, before = _week(reading, 0), _week(reading, 7)
     return [
-        _moved(reading, "Active a day", now["active_student_count"], before["active_student_count"], lambda total: say_count(total / 7), _in_seven(row)),
+        _moved(reading, "Learners a day", now["active_student_count"], before["active_student_count"], lambda total: say_count(total / 7), "on average"),
         _moved(reading, "New students", now["new_student_count"], before["new_student_count"], say_count, None),
         _moved(reading, "Videos completed", now["completion_count"], before["completion_count"], say_count, None),
         _moved(reading, "Watch time", now["watch_seconds"], before["watch_seconds"], say_duration, None),
     ]  # fmt: skip
-
-
-def _in_seven(row: Mapping[str, Any]) -> str | None:
-    students, active = row["student_count"], row["active_7d_count"]
-    return f"{say_rate(active / students)} of {say_many(students, 'student')} in 7 days" if students and active is not None else None
 
 
 def _week(reading: Reading, back: int) -> dict[str, int | None]:
@@ -112,17 +107,17 @@ def _moved(reading: Reading, label: str, now: int | None, before: int | None, sa
 def _month(row: Mapping[str, Any]) -> Group:
     if not row["student_count"]:
         return Group("In 30 days", [], "No students yet.")
-    churn_note = "of those active in the 30 days before" if row["churn_30d_rate"] is not None else "nobody was active in the 30 days before"
+    churn_note = "of those seen in the 30 days before" if row["churn_30d_rate"] is not None else "nobody was seen in the 30 days before"
     return Group(
         "In 30 days",
         [
-            _against("Active students", row["active_30d_count"], row["active_prior_30d_count"]),
+            _against("Students seen", row["active_30d_count"], row["active_prior_30d_count"]),
             _against("New students", row["new_30d_count"], row["new_prior_30d_count"]),
             Number("Churn", say_rate(row["churn_30d_rate"]), churn_note),
             _changed("Videos completed", say_count(row["completion_30d_count"]), row["completion_30d_change"]),
             _changed("Watch time", say_duration(row["watch_30d_seconds"]), row["watch_30d_change"]),
-            Number("Minutes watched", say_count(row["avg_active_minutes_30d"]), "per active student and day"),
-            Number("Active days", say_count(row["active_day_30d_count"]), "of 30"),
+            Number("Minutes watched", say_count(row["avg_active_minutes_30d"]), "per learner and day"),
+            Number("Days with learners", say_count(row["active_day_30d_count"]), "of 30"),
             _busiest(row),
         ],
     )
@@ -158,7 +153,7 @@ def _watching(row: Mapping[str, Any]) -> Group:
 def _busiest(row: Mapping[str, Any]) -> Number:
     if row["peak_hour_no"] is None:
         return Number("Busiest hour", DASH)
-    return Number("Busiest hour", f"{row['peak_hour_no']}:00", f"{say_rate(row['peak_hour_rate'])} of the activity")
+    return Number("Busiest hour", f"{row['peak_hour_no']}:00", f"{say_rate(row['peak_hour_rate'])} of the learning")
 
 
 def _news(reading: Reading, row: Mapping[str, Any]) -> Group:

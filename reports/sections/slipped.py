@@ -63,7 +63,7 @@ def build(reading: Reading) -> Slipped:
         since=_since(reading, table, at_risk.num_rows),
         rest=f"And {say_count(rest)} more, in students.csv." if rest > 0 else None,
         completed=completed,
-        empty=None if listed.num_rows else "Nobody is slipping away. Every student is active, or was lost earlier than that.",
+        empty=None if listed.num_rows else "Nobody is slipping away. Every student was seen lately, or was lost earlier than that.",
     )
 
 
@@ -105,7 +105,7 @@ def _student(reading: Reading, row: Mapping[str, Any]) -> Student:
     membership = _MEMBERSHIPS.get(row["membership_status"] or "active", f"membership {clean(row['membership_status'], 20)}")
     facts += [membership] if membership else []
     flags = [words for flag, words in _FLAGS.items() if row[flag]]
-    word = "last active" if row["last_active_at"] else "joined"
+    word = "last seen" if row["last_active_at"] else "joined"
     return Student(
         name=clean(row["name"], 120) or "Unnamed student",
         idle=say_idle((reading.today - since.astimezone(reading.zone).date()).days) if since else None,
