@@ -172,7 +172,7 @@ def test_being_seen_and_learning_are_two_things() -> None:
     assert "Learners a day | " in week and "66%" not in week, "what holds today stands out of seven days that are over"
     assert "Students seen | " in happened and "Days with learners | 30 | of 30" in happened
     terms = page.section("What the numbers mean")
-    assert "Seen in 7 days | Students who were in the app" in terms and "Those who only looked in were seen, but are no learners." in terms
+    assert "Seen in 7 days | Students who were in the app" in terms and "Those who only looked in are not among them." in terms
     assert not re.search(r"\bactive\b", page.text, re.IGNORECASE), "it meant both"
 
 

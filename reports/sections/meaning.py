@@ -27,7 +27,7 @@ WORDS = {
     ),
     "Learners a day": (
         "daily_activity", "active_student_count",
-        "Students who watched, took a quiz, wrote to the assistant or handed in a project on that day. Those who only looked in were seen, but are no learners.",
+        "Students who watched, took a quiz, wrote to the assistant or handed in a project on a day. Those who only looked in are not among them.",
     ),
     "New students": ("daily_activity", "new_student_count", "Students who joined in that time."),
     "Videos completed": (
@@ -109,7 +109,10 @@ def build(reading: Reading) -> list[Term]:
     general = [
         Term("As of", "The instant that everything is computed for. What happened later is in the next report."),
         Term("Complete through", "Everything that happened until then is counted; something later may still be on its way."),
-        Term("Day", f"From midnight to midnight in {zone}. The last 7 or 30 days include the day of the report."),
+        Term(
+            "Day",
+            f"From midnight to midnight in {zone}. What is said “in 30 days” includes the day of the report; the seven days at the top are over.",
+        ),
         Term(f"A dash ({DASH})", "There is nothing to measure yet. It is not zero."),
     ]
     return general + [Term(word, meaning) for word, (mart, column, meaning) in WORDS.items() if _is_here(reading, mart, column)]

@@ -76,10 +76,10 @@ def _leading(reading: Reading) -> list[Number]:
     """The week that is over beside the one before, from the days of `daily_activity`."""
     now, before = _week(reading, 0), _week(reading, 7)
     return [
-        _moved(reading, "Learners a day", now["active_student_count"], before["active_student_count"], lambda total: say_count(total / 7), "on average"),
-        _moved(reading, "New students", now["new_student_count"], before["new_student_count"], say_count, None),
-        _moved(reading, "Videos completed", now["completion_count"], before["completion_count"], say_count, None),
-        _moved(reading, "Watch time", now["watch_seconds"], before["watch_seconds"], say_duration, None),
+        _moved(reading, "Learners a day", now["active_student_count"], before["active_student_count"], lambda total: say_count(total / 7)),
+        _moved(reading, "New students", now["new_student_count"], before["new_student_count"], say_count),
+        _moved(reading, "Videos completed", now["completion_count"], before["completion_count"], say_count),
+        _moved(reading, "Watch time", now["watch_seconds"], before["watch_seconds"], say_duration),
     ]  # fmt: skip
 
 
@@ -96,12 +96,12 @@ def _week(reading: Reading, back: int) -> dict[str, int | None]:
     return sums | dict.fromkeys(("completion_count", "watch_seconds")) if is_partial else sums
 
 
-def _moved(reading: Reading, label: str, now: int | None, before: int | None, say: Callable[[float], str], note: str | None) -> Number:
+def _moved(reading: Reading, label: str, now: int | None, before: int | None, say: Callable[[float], str]) -> Number:
     direction = None if now is None or before is None or now == before else ("up" if now > before else "down")
     trend = say_trend(now, before, say)
     if trend and direction:
         trend += f" {reading.week_before}"
-    return Number(label, DASH if now is None else say(now), note, trend, direction)
+    return Number(label, DASH if now is None else say(now), None, trend, direction)
 
 
 def _month(row: Mapping[str, Any]) -> Group:
