@@ -17,9 +17,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from reports.wording import (
     DASH,
     clean,
-    say_change,
     say_count,
     say_duration,
+    say_growth,
     say_instant,
     say_many,
     say_short_day,
@@ -155,7 +155,7 @@ def _news(news: News) -> list[str]:
 def _figures(figures: Figures) -> Sequence[tuple[str, str, str]]:
     """Label, number and trend of a daily mail, in the order of reading."""
     return (
-        ("Students active in the last 7 days", say_count(figures.active_7d_count), ""),
+        ("Students seen in the last 7 days", say_count(figures.active_7d_count), ""),
         ("Students at risk now", say_count(figures.at_risk_count), ""),
         ("New students in 30 days", say_count(figures.new_30d_count), _trend(figures.new_30d_change)),
         ("Videos completed in 30 days", say_count(figures.completion_30d_count), _trend(figures.completion_30d_change)),
@@ -167,7 +167,7 @@ def _week_figures(weeks: tuple[Week, Week], figures: Figures) -> Sequence[tuple[
     """The same of a weekly mail: those that lead the weekly report, in its words, and who is at risk now."""
     week, before = weeks
     return (
-        _moved("Students active a day", week.active_student_count, before.active_student_count, lambda total: say_count(total / 7)),
+        _moved("Learners a day", week.active_student_count, before.active_student_count, lambda total: say_count(total / 7)),
         _moved("New students", week.new_student_count, before.new_student_count, say_count),
         _moved("Videos completed", week.completion_count, before.completion_count, say_count),
         _moved("Watch time", week.watch_seconds, before.watch_seconds, say_duration),
@@ -181,7 +181,7 @@ def _moved(label: str, now: int | None, before: int | None, say: Callable[[float
 
 
 def _trend(change: float | None) -> str:
-    return "" if change is None else f"{say_change(change)} against the 30 days before"
+    return "" if change is None else say_growth(change, "the 30 days before")
 
 
 @cache

@@ -8,10 +8,12 @@ To give a mart a section of its own: a module in sections/, a template of the sa
 
 import base64
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from reports.document import Document
 from reports.reading import Reading
@@ -29,13 +31,18 @@ from reports.sections import (
     quizzes,
     revenue,
     slipped,
+    start,
     tiers,
     videos,
 )
+from reports.wording import SPACED_DATE
 
+_NUMERIC_DATE = re.compile(r"\b(\d{1,4}[-./]\d{1,2}[-./]\d{1,4})\b")
+_TIME_UNIT = re.compile(r"(?<=\d) (?=(?:h|min|s)\b)|(?<=\d h) (?=\d)")
 _TEMPLATES = Path(__file__).parent / "templates"
 _SECTIONS = {
     "head": head.build,
+    "start": start.build,
     "slipped": slipped.build,
     "numbers": numbers.build,
     "daily": daily.build,
@@ -66,7 +73,15 @@ def _template() -> Template:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
     )
+    environment.filters["whole"] = keep_whole
     return environment.get_template("report.html.j2")
+
+
+def keep_whole(text: str) -> Markup:
+    """The escaped text, in which no line ends inside a date or a length of time. A hyphen cannot be made unbreakable and stay a hyphen: a `time` holds it."""
+    spaced = SPACED_DATE.sub(lambda found: found[0].replace(" ", "\u00a0"), _TIME_UNIT.sub("\u00a0", text))
+    pieces = enumerate(_NUMERIC_DATE.split(spaced))  # every other one is a date
+    return Markup("").join(Markup("<time>{}</time>").format(piece) if place % 2 else escape(piece) for place, piece in pieces)
 
 
 @cache

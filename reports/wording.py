@@ -18,6 +18,9 @@ _INVISIBLE = frozenset("\u200b\u2060\ufeff\u00ad\u202a\u202b\u202c\u202d\u202e\u
 _BLANK_LETTERS = "\u3164\u115f\u1160\uffa0\u2800"
 _JOINER = "\u200d"
 _DATE_PART = re.compile("YYYY|MMMM|MMM|MM|DD|D")
+_MONTH = "|".join(sorted((*_MONTHS, *(month[:3] for month in _MONTHS)), key=len, reverse=True))
+SPACED_DATE = re.compile(rf"\b(?:\d{{1,2}} (?:{_MONTH}) \d{{4}}|(?:{_MONTH}) \d{{1,2}}, \d{{4}})\b")
+"""Dates in words, as any pattern with spaces writes them."""
 _WITHOUT_CENTS = frozenset(["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"])
 
 
@@ -42,18 +45,25 @@ def say_rate(value: float | None) -> str:
 
 
 def say_change(value: float | None) -> str:
-    """By how much a number grew: +34%, or how much less it is, with a minus sign; 0%."""
+    """By how much a number grew or fell: up 34%, down 3%, up less than 1%, the same."""
     if value is None:
         return DASH
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{say_rate(abs(value))}"
+    if value == 0:
+        return "the same"
+    return f"{'up' if value > 0 else 'down'} {say_rate(abs(value)).replace('<', 'less than ').replace('>', 'over ')}"
+
+
+def say_growth(value: float, before: str) -> str:
+    """A change beside what it is measured against: up 12% on the 30 days before, the same as in the 30 days before."""
+    return f"{say_change(value)} {'on' if value else 'as in'} {before}"
 
 
 def say_duration(seconds: float | None) -> str:
-    """A length of time: 1,204 h, 3 h 20 min, 12 min, 45 s. From 100 hours on, minutes no longer matter."""
+    """A length of time: 1,204 h, 3 h 20 min, 12 min, 45 s, 0 min. From 100 hours on, minutes no longer matter."""
     if seconds is None:
         return DASH
     whole = int(seconds)
-    if whole < 60:
+    if 0 < whole < 60:
         return f"{whole} s"
     hours, minutes = divmod(whole // 60, 60)
     if hours >= 100:

@@ -8,8 +8,11 @@ import io
 from pathlib import Path
 
 import openpyxl
+import yaml
 
+from pipelines.settings import ROOT
 from reports.formats import FORMATS
+from reports.sections.meaning import WORDS
 from tests.page_outline import Page
 from tests.report_documents import tiny
 
@@ -29,13 +32,23 @@ REPORTS = {
 def make() -> dict[Path, bytes]:
     """The content that each golden file should have."""
     page = Page(FORMATS["html"].render(tiny("report", "creator_overview")).decode()).outline()
-    files = {GOLDEN / "report" / "report.txt": page.encode()}
+    files = {GOLDEN / "report" / "report.txt": page.encode(), GOLDEN / "report" / "meaning.txt": _meanings().encode()}
     for report, mart in REPORTS.items():
         document = tiny(report, mart)
         for name in ("csv", "json"):
             files[GOLDEN / report / f"{report}.{name}"] = FORMATS[name].render(document)
         files[GOLDEN / report / f"{report}.xlsx.txt"] = _cells(FORMATS["xlsx"].render(document)).encode()
     return files
+
+
+def _meanings() -> str:
+    """What the page says of each of its words, under it what the contract says of the column: whoever changes one sees the other."""
+    lines = []
+    for word, (mart, column, meaning) in WORDS.items():
+        (model,) = yaml.safe_load((ROOT / f"dbt_project/models/marts/{mart}.yml").read_text(encoding="utf-8"))["models"]
+        (described,) = [one["description"] for one in model["columns"] if one["name"] == column]
+        lines += [f"{word}: {meaning}", f"    {mart}.{column}: {described}"]
+    return "\n".join(lines) + "\n"
 
 
 def _cells(workbook: bytes) -> str:

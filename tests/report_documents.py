@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from reports.document import Document, Frame
+from reports.document import Document
 from reports.formats import FORMATS
 from tests.report_rows import (
     AS_OF,
@@ -144,16 +144,10 @@ def tiny(report: str, main: str) -> Document:
     rows["quiz_analytics"], rows["quiz_question_analytics"] = quizzes(creator, dice, 12)
     if main in ROW_LEVEL:
         rows |= doings(creator, people, clips)
-    frames = {name: _explain_little(frame(name, found)) for name, found in rows.items()}
+    frames = {name: frame(name, found) for name, found in rows.items()}
     return replace(
         document(report, "Creator report", "Tiny & Sons", main, frames, "Asia/Kathmandu"), last_report_as_of=AS_OF - timedelta(days=1)
     )
-
-
-def _explain_little(whole: Frame) -> Frame:
-    explained = ("active_7d_count", "drop_off_second")
-    columns = tuple(replace(column, description=column.description if column.name in explained else "") for column in whole.columns)
-    return replace(whole, columns=columns)
 
 
 def _page(company: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Document:

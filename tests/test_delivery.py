@@ -100,7 +100,7 @@ def test_what_a_mail_holds(published: Mornings, catcher: Catcher) -> None:
     assert mail["Bcc"] is None
     assert "\n" not in mail["Subject"]
     assert "1 failed quiz attempt by 1 student" in text  # the other one lies more than a day back
-    for number in ("Students active a day", "New students", "Videos completed", "Watch time", "Students at risk now"):
+    for number in ("Learners a day", "New students", "Videos completed", "Watch time", "Students at risk now"):
         assert number in text
         assert number in html
     assert "In the last day:" in text  # nothing was mailed before

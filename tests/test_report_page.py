@@ -5,10 +5,11 @@ Longer than most: all of it reads the same three pages.
 
 import base64
 import hashlib
+import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -26,8 +27,9 @@ from playwright.sync_api import Browser, sync_playwright
 from reports import wording
 from reports.document import Document, Frame
 from reports.formats import FORMATS
+from reports.page import keep_whole
 from reports.reading import Reading
-from reports.sections import daily
+from reports.sections import advice, daily
 from tests.page_outline import Page
 from tests.report_documents import HOSTILE, believable, empty, hostile, tiny, weekly
 from tests.report_rows import AS_OF, COLUMNS, TODAY, frame
@@ -150,7 +152,7 @@ def test_days_without_rows_are_zero_and_today_is_apart() -> None:
     assert view.days[0].mean == "–" and view.days[1].mean == "1"
     assert (
         view.summary
-        == "On a usual day 0, on the busiest, Wednesday 21 January, 7 students. In the last seven full days 1 a day, in the seven before 0."
+        == "On a usual day 0, on the busiest, Wednesday 21 January, 7 students. In the last seven full days 1 a day on average, in the seven before 0."
     )
     assert view.chart is not None and view.chart.count("<title>") == 41 and "Monday 2 March: 7" in view.chart
 
@@ -158,8 +160,49 @@ def test_days_without_rows_are_zero_and_today_is_apart() -> None:
 def test_a_creator_of_one_day_has_a_chart() -> None:
     rows = [{"activity_on": TODAY, "active_student_count": 1, "new_student_count": 1}]
     view = daily.build(Reading(_with(tiny("report", "creator_overview"), frame("daily_activity", rows))))
-    assert view.summary == "Today is the first day with activity, so far with 1 active student."
+    assert view.summary == "Today is the first day with learning, so far by 1 student."
     assert len(view.days) == 31
+
+
+def test_being_seen_and_learning_are_two_things() -> None:
+    page = _page(_edit(believable(60), "creator_overview", student_count=61, active_7d_count=40))
+    assert "40 of 61 students (66%) were seen in the app in the last 7 days, today included." in page.text.replace("\u00a0", " ")
+    happened = page.section("What happened")
+    week = happened[: happened.index("In 30 days")]
+    assert "Learners a day | " in week and "66%" not in week, "what holds today stands out of seven days that are over"
+    assert "Students seen | " in happened and "Days with learners | 30 | of 30" in happened
+    terms = page.section("What the numbers mean")
+    assert "Seen in 7 days | Students who were in the app" in terms and "Those who only looked in are not among them." in terms
+    assert not re.search(r"\bactive\b", page.text, re.IGNORECASE), "it meant both"
+
+
+def test_half_a_student_is_never_active() -> None:
+    rows = [
+        {"activity_on": TODAY - timedelta(days=back), "active_student_count": 190 + back % 2 * 15, "new_student_count": 0}
+        for back in range(1, 31)
+    ]
+    assert daily.build(Reading(_with(believable(50), frame("daily_activity", rows)))).summary.startswith(
+        "On a usual day 190, on the busiest"
+    )
+
+
+def test_quiet_days_are_those_of_the_calendar() -> None:
+    one = tiny("report", "creator_overview").frames["student_engagement_tiers"].table.to_pylist()[0]
+    seen = (datetime(2026, 2, 21, 23, 30, tzinfo=UTC), datetime(2026, 2, 22, 8, 0, tzinfo=UTC), datetime(2026, 2, 22, 18, 0, tzinfo=UTC))
+    people = [
+        one | {"student_id": str(no), "name": f"S{no}", "last_active_at": at, "watch_seconds": 9 - no, "membership_status": status}
+        for no, (at, status) in enumerate(zip(seen, ("trialing", "cancelled", "active"), strict=True))
+    ]
+    document = _with(replace(tiny("report", "creator_overview"), timezone="Europe/Berlin"), frame("student_engagement_tiers", people))
+    lines = _page(document).section("Who slipped").splitlines()[-3:]
+    assert [line.split(" | ")[1] for line in lines] == ["8 days quiet"] * 3, "each on 22 February by the clock of Berlin"
+    assert [line.endswith(end) for line, end in zip(lines, ("on trial", "membership cancelled", "watched"), strict=True)] == [True] * 3
+
+
+def test_who_watched_for_no_time_is_not_said_to_have_watched_0() -> None:
+    one = tiny("report", "creator_overview").frames["student_engagement_tiers"].table.to_pylist()[0] | {"watch_seconds": 0}
+    section = _page(_with(tiny("report", "creator_overview"), frame("student_engagement_tiers", [one]))).section("Who slipped")
+    assert "7 videos started" in section and "watched" not in section.splitlines()[-1]
 
 
 def test_the_day_is_the_creator_s() -> None:
@@ -172,6 +215,24 @@ def test_the_day_is_the_creator_s() -> None:
 @pytest.mark.parametrize("zone", ["Not/A_Zone", "", "../etc/passwd", "America", "\x00"])
 def test_a_broken_zone_is_utc(zone: str) -> None:
     assert "Time zone | UTC" in _page(replace(tiny("report", "creator_overview"), timezone=zone)).outline()
+
+
+def test_each_number_of_the_page_is_explained_to_a_creator() -> None:
+    page = _page(believable())
+    terms = dict(line.split(" | ", 1) for line in page.section("What the numbers mean").splitlines()[1:])
+    places = [page.section(name).splitlines() for name in ("What happened", "Revenue")]
+    labels = {line.split(" | ")[0] for lines in places for line in lines if " | " in line}
+    assert labels >= {"Churn", "Watch time", "This month so far"}
+    assert labels - set(terms) == set(), "a number of the page without a word on what it means: reports/sections/meaning.py"
+    for meaning in terms.values():
+        assert not re.search(r"\bnull\b|as_of|\w_\w|minor unit|not rounded|\bseconds?\b|local day|\bmedian\b|denominator", meaning, re.I), (
+            meaning
+        )
+
+
+def test_only_what_is_on_the_page_is_explained() -> None:
+    terms = _page(_without(believable(), "revenue_overview")).section("What the numbers mean")
+    assert "This month so far" not in terms and "Needs attention" in terms
 
 
 def test_who_slipped_leaves_out_those_who_completed() -> None:
@@ -190,7 +251,7 @@ def test_who_slipped_leaves_out_those_who_completed() -> None:
     assert section[3].startswith("In the last 7 days ") and section[3].endswith("were at risk.")
     names = [line.split(" | ")[0] for line in section[4:24]]
     assert names == ["Student 03", *(f"Student {number:02}" for number in range(21, 3, -1)), "Student 02"], "who slipped this week first"
-    assert section[4].split(" | ")[1:3] == ["9 days quiet", ", last active 21 February 2026"]
+    assert section[4].split(" | ")[1:3] == ["9 days quiet", ", last seen 21 February 2026"]
     assert "failed a quiz twice" in section[22]
     assert section[24] == "And 2 more, in students.csv. 1 more was quiet as long after completing every video, and is not listed."
     assert "Done" not in "\n".join(section)
@@ -217,26 +278,25 @@ def test_a_rate_of_nothing_is_a_dash() -> None:
     assert "(–)" in page.section("What the numbers mean")
 
 
-def test_an_empty_creator_reads_what_is_missing() -> None:
+def test_a_creator_without_students_reads_a_short_page_of_what_is_missing_and_what_comes() -> None:
     page = _page(empty())
-    expected: Mapping[str, tuple[str, ...]] = {
-        "Who slipped": ("No students yet.",),
-        "What happened": (
-            "Active a day | –",
-            "No students yet.",
-            "No activity yet.",
-            "No videos yet.",
-        ),
-        "When students are active": ("Nobody was active in the last 30 days.",),
-        "Quizzes": ("No quizzes yet.",),
-        "Revenue": ("No payments yet.",),
-        "What to do next": ("Nothing to recommend.",),
-        "Where students stand": ("No students yet.",),
-        "Videos": ("No videos yet.",),
-        "What students ask": ("No questions in the last 90 days.",),
-    }
-    for heading, sentences in expected.items():
-        assert [sentence for sentence in sentences if sentence not in page.section(heading)] == []
+    titles = [text for path, text in page.texts if path[-1:] == ("h2",)]
+    assert titles == ["What appears here, and when"]
+    assert "No students yet. This page fills itself as they join." in page.text
+    assert "Students are missing, and videos for them to watch." in page.text
+    assert "Who slipped | Once a student has been quiet for 7 days." in page.outline()
+    assert len(page.outline()) < 1500 and "students.csv" not in page.text
+    assert (
+        "Ready for your first student: 3 videos and 1 quiz." in _page(_edit(empty(), "creator_overview", video_count=3, quiz_count=1)).text
+    )
+
+
+def test_what_students_who_have_left_did_is_shown_in_sections() -> None:
+    sections = _page(_with(empty(), frame("revenue_overview", believable(30).frames["revenue_overview"].table.to_pylist()))).outline()
+    assert "412.50 EUR" in sections
+    for sentence in ("No learning yet.", "No videos yet.", "Nobody learned in the last 30 days.", "No quizzes yet.", "Nothing to recommend.",
+                     "No questions in the last 90 days."):  # fmt: skip
+        assert sentence in sections
 
 
 def test_missing_frames_are_named() -> None:
@@ -284,10 +344,16 @@ def test_a_new_report_and_a_new_metric_need_no_template() -> None:
         (wording.say_rate(None), "–"), (wording.say_rate(0), "0%"), (wording.say_rate(0.004), "<1%"), (wording.say_rate(0.285), "29%"),
         (wording.say_rate(0.9951), ">99%"), (wording.say_rate(1.0), "100%"), (wording.say_rate(0.005), "1%"),
         (wording.say_duration(45), "45 s"), (wording.say_duration(12_000), "3 h 20 min"), (wording.say_duration(7200), "2 h"),
-        (wording.say_duration(4_334_400), "1,204 h"), (wording.say_duration(0), "0 s"), (wording.say_duration(None), "–"),
+        (wording.say_duration(4_334_400), "1,204 h"), (wording.say_duration(0), "0 min"), (wording.say_duration(None), "–"),
         (wording.say_position(272), "4:32"), (wording.say_position(3725), "1:02:05"), (wording.say_day(date(2026, 3, 3)), "3 March 2026"),
         (wording.say_trend(120, 112), "up 8 from 112"), (wording.say_trend(0, 3), "down 3 from 3"), (wording.say_trend(4, 4), "the same as before"),
         (wording.say_trend(5, None), None), (wording.say_many(1, "quiz", "quizzes"), "1 quiz"), (wording.say_many(0, "student"), "0 students"),
+        (wording.say_change(0.34), "up 34%"), (wording.say_change(-0.03), "down 3%"), (wording.say_change(0.001), "up less than 1%"),
+        (wording.say_change(132.0), "up 13,200%"), (wording.say_change(None), "–"), (wording.say_growth(0.001, "then"), "up less than 1% on then"),
+        (wording.say_growth(0, "then"), "the same as in then"),
+        (str(keep_whole("97 h 30 min & 5 s")), "97\u00a0h\u00a030\u00a0min &amp; 5\u00a0s"), (str(keep_whole("3 h of 4 videos")), "3\u00a0h of 4 videos"),
+        (str(keep_whole("2026-11-21 to 2026-11-27")), "<time>2026-11-21</time> to <time>2026-11-27</time>"),
+        (str(keep_whole("on 3 March 2026")), "on 3\u00a0March\u00a02026"), (str(keep_whole("Mar 03, 2026")), "Mar\u00a003,\u00a02026"),
         (wording.clean("  a\n\tb\u202e "), "a b"), (wording.clean("\u200b \u3164\u200d"), ""), (wording.clean("👩🏽‍🚀" * 30, 5), "👩🏽‍🚀…"),
         (wording.clean("é" * 5, 5), "é" * 5), (wording.clean("abcdef", 5), "abcde…"), (wording.sentence("no activity"), "No activity"),
     ],
@@ -336,14 +402,14 @@ def test_partial_days_are_not_taken_for_quiet_ones() -> None:
         for back in range(20)
     ]
     section = _page(_with(tiny("report", "creator_overview"), frame("daily_activity", rows))).section("What happened")
-    assert "Watch time | 7 min\n" in section and "Active a day | 7 | the same as before" in section
+    assert "Watch time | 7 min\n" in section and "Learners a day | 7 | the same as before" in section
 
 
 def test_what_changed_since_the_last_report_is_told() -> None:
     page = _page(believable())
     assert "2 earlier numbers have changed since the last report." in page.text.replace("\u00a0", " ")
     section = page.section("Changed since the last report")
-    assert "28 February 2026 | Active student count | 131 | 134" in section
+    assert "28 February 2026 | Learners | 131 | 134" in section
     assert "Changed since" not in _page(replace(believable(), last_report_as_of=None)).outline()
 
 
@@ -352,7 +418,7 @@ def test_what_changed_since_the_last_report_is_told() -> None:
 )
 def test_dates_are_written_as_the_creator_wants(pattern: str, expected: str) -> None:
     section = _page(replace(believable(), date_format=pattern)).section("Changed since the last report")
-    assert f"{expected} | Active student count" in section
+    assert f"{expected} | Learners" in section
 
 
 def test_money_quizzes_hours_and_advice() -> None:
@@ -368,9 +434,53 @@ def test_money_quizzes_hours_and_advice() -> None:
     assert re.search(r"At risk \| quiet for 7 to 14 days \| \d+ \| \d+% \| was \d+", page.section("Where students stand"))
     titles = [text for path, text in page.texts if path[-1:] == ("h2",)]
     assert titles == [
-        "Who slipped", "What happened", "When students are active", "Where students stand", "Videos", "Quizzes", "What students ask", "Revenue",
+        "Who slipped", "What happened", "When students learn", "Where students stand", "Videos", "Quizzes", "What students ask", "Revenue",
         "What to do next", "Changed since the last report", "What the numbers mean", "The raw files",
     ]  # fmt: skip
+
+
+def test_what_weighs_most_is_advised_first_and_the_rest_has_a_place() -> None:
+    document = believable(200)
+    rates, asked = (0.51, 0.75, 0.88, 0.66, 0.7), (262, 149, 459, 127, 90, 80)
+    quizzes = [{"quiz_id": f"z{no}", "title": f"Quiz {no}", "attempt_count": 9, "fail_rate": rate} for no, rate in enumerate(rates)]
+    gaps = [{"question_id": f"g{no}", "question": f"Gap {no}", "ask_count": 500, "student_count": count} for no, count in enumerate(asked)]
+    slow = [
+        {"video_id": f"v{no}", "title": f"Video {no}", "viewer_count": 20, "completion_rate": rate} for no, rate in enumerate((0.2, 0.1))
+    ]
+    people = [
+        {"student_id": f"s{no}", "name": f"Student {no}", "watch_seconds": no, "has_slipped": no == 1, "xp_points": no} for no in range(5)
+    ]
+    kinds = (("revise_quiz", "quiz_id", quizzes), ("review_video", "video_id", slow), ("close_gap", "question_id", gaps), ("check_in", "student_id", people),
+             ("offer_advanced", "student_id", people))  # fmt: skip
+    told = [
+        {
+            "recommendation": kind,
+            key: row[key],
+            "about": row.get("title") or row.get("question") or row.get("name"),
+            "action": kind,
+            "reason": "why",
+        }
+        for kind, key, rows in kinds
+        for row in rows
+    ]
+    marts = {
+        "quiz_analytics": quizzes,
+        "video_analytics": slow,
+        "top_questions": gaps,
+        "student_engagement_tiers": people,
+        "recommendations": told,
+    }
+    view = advice.build(Reading(_with(document, *(frame(name, rows) for name, rows in marts.items()))))
+    names = [name for one in view.advice for name in one.names]
+    assert names[:4] == ["Quiz 2", "Quiz 1", "Quiz 4", "Quiz 3"], "88%, 75%, 70%, 66%"
+    assert names[4:10] == ["Video 1", "Video 0", "Gap 2", "Gap 0", "Gap 1", "Gap 3"], "10%, 20%; 459, 262, 149, 127"
+    assert names[10:] == ["Student 1", "Student 4", "Student 3", "Student 4", "Student 3", "Student 2"], (
+        "slipped, then watched most; points"
+    )
+    assert view.rest == "And 1 more quiz, 2 more questions (in questions.csv, those with is_content_gap)."
+    assert view.advice[-2].because.endswith("All are in students.csv: at_risk and inactive in the column tier.")
+    unweighed = advice.build(Reading(_with(_without(document, "quiz_analytics"), frame("recommendations", told))))
+    assert unweighed.advice[0].names == ["Quiz 0"], "as the recommendations come"
 
 
 @settings(max_examples=12, deadline=None)
@@ -472,6 +582,37 @@ def test_a_browser_shows_it_without_a_word(browser: Browser, site: tuple[str, li
     if width != 320:
         found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
         assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found.response["violations"]] == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 704, 1280])
+def test_numbers_and_dates_stay_on_one_line(browser: Browser, tmp_path: Path, width: int) -> None:
+    rows = [row | {"watch_seconds": 50_143} for row in believable().frames["daily_activity"].table.to_pylist()]
+    document = _with(replace(weekly(), date_format="YYYY-MM-DD"), frame("daily_activity", rows))
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    (tmp_path / "page.html").write_text(_html(_edit(document, "creator_overview", watch_30d_seconds=351_001)), encoding="utf-8")
+    page.goto((tmp_path / "page.html").as_uri())
+    shown = page.evaluate(
+        "[...document.querySelectorAll('.leading b, .group b, h3 time, .facts time')]"
+        ".map(one => { const range = document.createRange(); range.selectNodeContents(one); return [one.textContent, range.getClientRects().length] })"
+    )
+    texts = [text for text, _ in shown]
+    assert texts.count("97\u00a0h\u00a030\u00a0min") == 2 and "2026-02-23" in texts
+    assert [text for text, lines in shown if lines > 1] == []
+    page.close()
+
+
+def test_other_wordings_of_a_question_are_whole_on_screen_and_paper(browser: Browser, tmp_path: Path) -> None:
+    long = "how do i keep the colours of my prints the same as on my screen " * 3
+    document = _edit(believable(), "top_questions", question=f"And {long}?", example_wordings=json.dumps([long, f"{long} please"]))
+    (tmp_path / "page.html").write_text(_html(document), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto((tmp_path / "page.html").as_uri())
+    cut = "[...document.querySelectorAll('{}')].filter(one => one.scrollHeight > one.clientHeight + 1).map(one => one.textContent)"
+    assert long.strip() in page.inner_text(".also") and page.evaluate(cut.format(".also")) == []
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 680, "height": 900})
+    assert page.evaluate(cut.format(".also, .name, .why")) == []
     page.close()
 
 

@@ -10,6 +10,7 @@ from reports.sections.values import say_value
 from reports.wording import clean, say_many
 
 _SHOWN = 12
+_LEARNERS = "active_student_count"  # the contract calls them active; on the page that would be taken for those whom the app saw
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def _change(reading: Reading, row: Mapping[str, Any], known: Mapping[str, Column
     column = known.get(row["metric"]) or Column(row["metric"], row["metric"], "numeric", None, "")
     return Change(
         reading.say_day(row["activity_on"]),
-        clean(column.label, 60),
+        "Learners" if column.name == _LEARNERS else clean(column.label, 60),
         say_value(row["old_value"], column, reading),
         say_value(row["new_value"], column, reading),
     )

@@ -1,9 +1,9 @@
-"""Daily active students: up to twelve full weeks and the day that is not over yet."""
+"""Students who learn each day: up to twelve full weeks and the day that is not over yet."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from statistics import median
+from statistics import median_low
 
 from markupsafe import Markup
 
@@ -13,8 +13,8 @@ from reports.wording import say_count, say_many, say_weekday
 
 _MOST_DAYS = 84
 _FEWEST_DAYS = 30
-_TITLE = "Students active each day"
-_NOTHING = "No activity yet. The line starts with the first student who watches."
+_TITLE = "Students learning each day"
+_NOTHING = "No learning yet. The line starts with the first student who watches."
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ def _summary(series: DailySeries, first: date) -> str:
     highest = max(full)
     known = [count for day, count in zip(series.days[:-1], full, strict=True) if day >= first]
     if not highest:
-        return f"Today is the first day with activity, so far with {say_many(series.counts[-1], 'active student')}."
+        return f"Today is the first day with learning, so far by {say_many(series.counts[-1], 'student')}."
     busiest = say_weekday(series.days[full.index(highest)])
-    text = f"On a usual day {say_count(median(known))}, on the busiest, {busiest}, {say_many(highest, 'student')}."
+    text = f"On a usual day {say_count(median_low(known))}, on the busiest, {busiest}, {say_many(highest, 'student')}."
     means = [mean for mean in series.means if mean is not None]
     if len(means) > 7:
-        text += f" In the last seven full days {say_count(means[-1])} a day, in the seven before {say_count(means[-8])}."
+        text += f" In the last seven full days {say_count(means[-1])} a day on average, in the seven before {say_count(means[-8])}."
     return text
 
 

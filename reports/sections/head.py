@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from reports.reading import Reading
-from reports.wording import clean, say_count, say_many, say_zone
+from reports.wording import clean, say_count, say_many, say_rate, say_zone
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,12 @@ def _short(reading: Reading) -> list[str]:
         return ["No students yet. This page fills itself as they join."]
     sentences = []
     if row["active_7d_count"] is not None:
-        active = say_count(row["active_7d_count"]) if row["active_7d_count"] else "None"
+        seen = say_count(row["active_7d_count"]) if row["active_7d_count"] else "None"
+        share = f" ({say_rate(row['active_7d_count'] / row['student_count'])})" if row["active_7d_count"] else ""
         was = "was" if row["active_7d_count"] in (0, 1) else "were"
-        sentences.append(f"{active} of {say_many(row['student_count'], 'student')} {was} active in the last 7 days.")
+        sentences.append(
+            f"{seen} of {say_many(row['student_count'], 'student')}{share} {was} seen in the app in the last 7 days, today included."
+        )
     return [
         re.sub(r"(\d) (?=\w)", "\\1\u00a0", text) for text in (*sentences, *_slipping(reading), *_weak_videos(reading), *_restated(reading))
     ]

@@ -1,4 +1,4 @@
-"""When students are active: weekday by hour of the creator's clock, over the last 30 days."""
+"""When students learn: weekday by hour of the creator's clock, over the last 30 days."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from reports.charts import draw_heat
 from reports.reading import Reading
 from reports.wording import WEEKDAYS, say_count, say_hour, say_rate
 
-_TITLE = "When students are active"
-_NOTHING = "Nobody was active in the last 30 days."
+_TITLE = "When students learn"
+_NOTHING = "Nobody learned in the last 30 days."
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def build(reading: Reading) -> Hours:
     evening = sum(count for (_, at), count in counts.items() if at >= 18)
     weekend = sum(count for (on, _), count in counts.items() if on >= 6)
     summary = (
-        f"Busiest on {say_hour(day, hour)}, with {say_rate(most / total)} of all activity of the last 30 days. "
+        f"Busiest on {say_hour(day, hour)}, with {say_rate(most / total)} of all learning of the last 30 days. "
         f"{say_rate(evening / total)} of it comes after 18:00, {say_rate(weekend / total)} on weekends."
     )
     rows = [(WEEKDAYS[on - 1], [say_count(counts.get((on, at), 0)) for at in range(24)]) for on in range(1, 8)]

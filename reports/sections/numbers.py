@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from reports.reading import Reading
 from reports.sections.values import say_value
-from reports.wording import DASH, clean, say_change, say_count, say_duration, say_many, say_rate, say_trend
+from reports.wording import DASH, clean, say_count, say_duration, say_growth, say_rate, say_trend
 
 # shown by this module, by the tiers or in the page's head, or of other windows than the page's; every other column is new to the page
 _KNOWN = {
@@ -64,7 +64,7 @@ def build(reading: Reading) -> Numbers:
     if row is None:
         return Numbers("", [], [], reading.absence("creator_overview", "the key numbers", "No key numbers yet."))
     groups = [_month(row), _watching(row), _news(reading, row)]
-    return Numbers(_span(reading), _leading(reading, row), [group for group in groups if group.numbers or group.empty], None)
+    return Numbers(_span(reading), _leading(reading), [group for group in groups if group.numbers or group.empty], None)
 
 
 def _span(reading: Reading) -> str:
@@ -72,20 +72,15 @@ def _span(reading: Reading) -> str:
     return f"The week from {first} to {last}" if reading.document.is_weekly else f"The 7 days from {first} to {last}"
 
 
-def _leading(reading: Reading, row: Mapping[str, Any]) -> list[Number]:
+def _leading(reading: Reading) -> list[Number]:
     """The week that is over beside the one before, from the days of `daily_activity`."""
     now, before = _week(reading, 0), _week(reading, 7)
     return [
-        _moved(reading, "Active a day", now["active_student_count"], before["active_student_count"], lambda total: say_count(total / 7), _in_seven(row)),
-        _moved(reading, "New students", now["new_student_count"], before["new_student_count"], say_count, None),
-        _moved(reading, "Videos completed", now["completion_count"], before["completion_count"], say_count, None),
-        _moved(reading, "Watch time", now["watch_seconds"], before["watch_seconds"], say_duration, None),
+        _moved(reading, "Learners a day", now["active_student_count"], before["active_student_count"], lambda total: say_count(total / 7)),
+        _moved(reading, "New students", now["new_student_count"], before["new_student_count"], say_count),
+        _moved(reading, "Videos completed", now["completion_count"], before["completion_count"], say_count),
+        _moved(reading, "Watch time", now["watch_seconds"], before["watch_seconds"], say_duration),
     ]  # fmt: skip
-
-
-def _in_seven(row: Mapping[str, Any]) -> str | None:
-    students, active = row["student_count"], row["active_7d_count"]
-    return f"{say_rate(active / students)} of {say_many(students, 'student')} in 7 days" if students and active is not None else None
 
 
 def _week(reading: Reading, back: int) -> dict[str, int | None]:
@@ -101,41 +96,43 @@ def _week(reading: Reading, back: int) -> dict[str, int | None]:
     return sums | dict.fromkeys(("completion_count", "watch_seconds")) if is_partial else sums
 
 
-def _moved(reading: Reading, label: str, now: int | None, before: int | None, say: Callable[[float], str], note: str | None) -> Number:
+def _moved(reading: Reading, label: str, now: int | None, before: int | None, say: Callable[[float], str]) -> Number:
     direction = None if now is None or before is None or now == before else ("up" if now > before else "down")
     trend = say_trend(now, before, say)
     if trend and direction:
         trend += f" {reading.week_before}"
-    return Number(label, DASH if now is None else say(now), note, trend, direction)
+    return Number(label, DASH if now is None else say(now), None, trend, direction)
 
 
 def _month(row: Mapping[str, Any]) -> Group:
     if not row["student_count"]:
         return Group("In 30 days", [], "No students yet.")
-    churn_note = "of those active in the 30 days before" if row["churn_30d_rate"] is not None else "nobody was active in the 30 days before"
+    churn_note = "of those seen in the 30 days before" if row["churn_30d_rate"] is not None else "nobody was seen in the 30 days before"
     return Group(
         "In 30 days",
         [
-            _against("Active students", row["active_30d_count"], row["active_prior_30d_count"]),
+            _against("Students seen", row["active_30d_count"], row["active_prior_30d_count"]),
             _against("New students", row["new_30d_count"], row["new_prior_30d_count"]),
             Number("Churn", say_rate(row["churn_30d_rate"]), churn_note),
             _changed("Videos completed", say_count(row["completion_30d_count"]), row["completion_30d_change"]),
             _changed("Watch time", say_duration(row["watch_30d_seconds"]), row["watch_30d_change"]),
-            Number("Minutes watched", say_count(row["avg_active_minutes_30d"]), "per active student and day"),
-            Number("Active days", say_count(row["active_day_30d_count"]), "of 30"),
+            Number("Minutes watched", say_count(row["avg_active_minutes_30d"]), "per learner and day"),
+            Number("Days with learners", say_count(row["active_day_30d_count"]), "of 30"),
             _busiest(row),
         ],
     )
 
 
 def _against(label: str, now: int | None, before: int | None) -> Number:
-    direction = None if now is None or before is None or now == before else ("up" if now > before else "down")
-    return Number(label, say_count(now), None, say_trend(now, before), direction)
+    """As `_changed`, but of two counts: where nobody was before, no percentage says how many more are now."""
+    if now is None or before is None or before:
+        return _changed(label, say_count(now), (now - before) / before if now is not None and before else None)
+    return Number(label, say_count(now), None, "none in the 30 days before" if now else "none before, either", "up" if now else None)
 
 
 def _changed(label: str, value: str, change: float | None) -> Number:
     direction = "up" if change and change > 0 else "down" if change and change < 0 else None
-    return Number(label, value, None, f"{say_change(change)} on the 30 days before" if change is not None else None, direction)
+    return Number(label, value, None, say_growth(change, "the 30 days before") if change is not None else None, direction)
 
 
 def _watching(row: Mapping[str, Any]) -> Group:
@@ -156,7 +153,7 @@ def _watching(row: Mapping[str, Any]) -> Group:
 def _busiest(row: Mapping[str, Any]) -> Number:
     if row["peak_hour_no"] is None:
         return Number("Busiest hour", DASH)
-    return Number("Busiest hour", f"{row['peak_hour_no']}:00", f"{say_rate(row['peak_hour_rate'])} of the activity")
+    return Number("Busiest hour", f"{row['peak_hour_no']}:00", f"{say_rate(row['peak_hour_rate'])} of the learning")
 
 
 def _news(reading: Reading, row: Mapping[str, Any]) -> Group:

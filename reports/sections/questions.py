@@ -58,7 +58,7 @@ def _question(reading: Reading, row: Mapping[str, Any]) -> Question:
     helped = f"{say_rate(row['satisfaction_rate'])} of rated answers helped" if row["satisfaction_rate"] is not None else None
     return Question(
         text=clean(row["question"], 280) or "(a question without words)",
-        also=[text for one in loads(row["example_wordings"] or "[]")[:_EXAMPLES] if (text := clean(one, 120))],
+        also=[text for one in loads(row["example_wordings"] or "[]")[:_EXAMPLES] if (text := clean(one, 200))],
         asked=f"asked {say_count(row['ask_count'])} times",
         students=say_many(row["student_count"], "student"),
         recent=f"{say_count(row['ask_7d_count'])} in 7 days" if row["ask_7d_count"] else f"last on {last_on}",

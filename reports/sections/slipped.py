@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +11,7 @@ from reports.reading import Reading
 from reports.wording import clean, say_count, say_duration, say_idle, say_many
 
 _SHOWN = 20
+_MEMBERSHIPS = {"active": None, "trialing": "on trial", "cancelled": "membership cancelled", "expired": "membership expired"}
 _FLAGS = {"has_failed_twice": "failed a quiz twice", "has_payment_failed": "last payment failed"}
 _COLUMNS = [
     "student_id", "name", "tier", "lifecycle_stage", "membership_status", "joined_at", "last_active_at", "videos_watched_count",
@@ -63,7 +63,7 @@ def build(reading: Reading) -> Slipped:
         since=_since(reading, table, at_risk.num_rows),
         rest=f"And {say_count(rest)} more, in students.csv." if rest > 0 else None,
         completed=completed,
-        empty=None if listed.num_rows else "Nobody is slipping away. Every student is active, or was lost earlier than that.",
+        empty=None if listed.num_rows else "Nobody is slipping away. Every student was seen lately, or was lost earlier than that.",
     )
 
 
@@ -97,16 +97,18 @@ def _worth_most(listed: pa.Table) -> pa.Table:
 
 def _student(reading: Reading, row: Mapping[str, Any]) -> Student:
     since = row["last_active_at"] or row["joined_at"]
-    facts = [say_many(row["videos_watched_count"], "video"), f"{say_duration(row['watch_seconds'])} watched"]
+    facts = [f"{say_many(row['videos_watched_count'], 'video')} started"]
+    if row["watch_seconds"]:
+        facts = [say_many(row["videos_watched_count"], "video"), f"{say_duration(row['watch_seconds'])} watched"]
     if not row["videos_watched_count"]:
         facts = ["nothing watched yet"]
-    if row["membership_status"] not in (None, "active"):
-        facts.append(f"membership {clean(row['membership_status'], 20)}")
+    membership = _MEMBERSHIPS.get(row["membership_status"] or "active", f"membership {clean(row['membership_status'], 20)}")
+    facts += [membership] if membership else []
     flags = [words for flag, words in _FLAGS.items() if row[flag]]
-    word = "last active" if row["last_active_at"] else "joined"
+    word = "last seen" if row["last_active_at"] else "joined"
     return Student(
         name=clean(row["name"], 120) or "Unnamed student",
-        idle=say_idle((reading.document.as_of - since) // timedelta(days=1)) if since else None,
+        idle=say_idle((reading.today - since.astimezone(reading.zone).date()).days) if since else None,
         since=f"{word} {reading.say_local_day(since)}" if since else None,
         facts=" · ".join(facts),
         flags=" · ".join(flags) or None,

@@ -88,7 +88,7 @@ def _video(row: Mapping[str, Any]) -> Video:
     at = second / duration if second is not None and duration else None
     rates = loads(row["retention_rates"]) if row["retention_rates"] else None
     if rates:
-        half = f"{say_rate(rates[9])} got to the middle, {say_rate(rates[19])} to the end"
+        half = f"{say_rate(rates[9])} got to the middle"  # not to the end: who finished is said already, and marked, not measured
         leaving = f"{leaving}; {half}" if leaving else half
     return Video(
         title=clean(row["title"]) or "Untitled video",
