@@ -11,9 +11,10 @@ Great Expectations takes seconds and 270 MB to import, so `validate` imports it.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import yaml
 
@@ -99,15 +100,33 @@ def validate(connection_url: str, suites: Iterable[Suite], *, schema: str | None
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # pyrefly: ignore[bad-assignment]
+    places = groupby(suites, key=lambda suite: schema or suite.door)
+    return [
+        outcome for place, there in places for outcome in _validate_in(context, in_schema(plain_url(connection_url), place), list(there))
+    ]
+
+
+def _validate_in(context: Any, address: str, suites: Sequence[Suite]) -> list[Outcome]:
+    """Outcomes of suites whose tables lie in one schema."""
     try:
-        source = context.data_sources.add_postgres("warehouse", connection_string=plain_url(connection_url), create_temp_table=False)
+        source = context.data_sources.add_or_update_postgres("warehouse", connection_string=address, create_temp_table=False)
     except Exception as error:  # no connection: no rule was seen to hold
         return [outcome for suite in suites for outcome in _unexamined(suite, error)]
     try:
-        return [outcome for suite in suites for outcome in _examine(source, suite, schema or suite.door)]
+        return [outcome for suite in suites for outcome in _examine(source, suite)]
     finally:
         source.get_execution_engine().close()
         source.get_engine().dispose()
+
+
+def in_schema(connection_url: str, schema: str) -> str:
+    """The address with the schema in which tables are looked for, beside options that it has: Great Expectations asks for no other of a table."""
+    parts = urlsplit(connection_url)
+    said = parse_qsl(parts.query)
+    options = " ".join([*(value for name, value in said if name == "options"), f"-csearch_path={schema}"])
+    return urlunsplit(
+        parts._replace(query=urlencode([*(pair for pair in said if pair[0] != "options"), ("options", options)], quote_via=quote))
+    )
 
 
 def plain_url(connection_url: str) -> str:
@@ -124,10 +143,10 @@ def plain_url(connection_url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{encoded}@{place}" if login else place, path=path))
 
 
-def _examine(source: Any, suite: Suite, schema: str) -> Iterator[Outcome]:
+def _examine(source: Any, suite: Suite) -> Iterator[Outcome]:
     """Outcomes of one suite. `source` is Great Expectations' data source."""
     try:
-        results, row_count = _run(source, suite, schema)
+        results, row_count = _run(source, suite)
     except Exception as error:  # whatever it was, no rule of the table was seen to hold
         yield from _unexamined(suite, error)
         return
@@ -147,11 +166,11 @@ def _unexamined(suite: Suite, error: Exception) -> Iterator[Outcome]:
     return (_outcome(suite, rule, passed=False, problem=_one_line(error)) for rule in suite.rules)
 
 
-def _run(source: Any, suite: Suite, schema: str) -> tuple[list[Any], int]:
-    """Great Expectations' results in the order of the rules, and the rows of the table."""
+def _run(source: Any, suite: Suite) -> tuple[list[Any], int]:
+    """Great Expectations' results in the order of the rules, and the rows of the table. A table: of a query it would fetch all rows to learn the columns."""
     import great_expectations as gx
 
-    asset = source.add_query_asset(f"{suite.door}.{suite.table}", query=f'select * from {schema}."{suite.table}"')
+    asset = source.add_table_asset(f"{suite.door}.{suite.table}", table_name=suite.table)
     batch = asset.add_batch_definition_whole_table("all").get_batch()
     counting = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 0}, "meta": {"no": -1}}
     rules = [

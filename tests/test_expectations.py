@@ -14,6 +14,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 import expectations
 from expectations import Outcome, Suite
@@ -578,6 +580,25 @@ def test_samples_are_few_and_hold_keys_only(address: str, connection: psycopg.Co
         assert outcome.samples == [f"creator_id={ONE}, student_id={ONE}"] * expectations.SAMPLE_SIZE
 
 
+def test_rows_are_counted_in_the_database(address: str, connection: psycopg.Connection) -> None:
+    """Of a table of any size no more than a sample is fetched."""
+    suite = SUITES["incoming", "chat_messages"]
+    _refill(connection, suite)
+    connection.execute("insert into incoming.chat_messages select t.* from incoming.chat_messages as t, generate_series(1, 3000)")
+    fetched: list[int] = []
+
+    def note(connection: Any, cursor: Any, *_: Any) -> None:
+        fetched.append(cursor.rowcount)
+
+    event.listen(Engine, "after_cursor_execute", note)
+    try:
+        outcomes = _validate(address, replace(suite, rules=tuple(rule for rule in suite.rules if rule.rule != "keys are unique")))
+    finally:
+        event.remove(Engine, "after_cursor_execute", note)
+    assert {(outcome.passed, outcome.evaluated) for outcome in outcomes} == {(True, 3001)}
+    assert fetched and max(fetched) < 1000
+
+
 def test_what_cannot_be_examined_has_not_passed(address: str, connection: psycopg.Connection) -> None:
     there = SUITES["marts", "top_questions"]
     _refill(connection, there)
@@ -619,6 +640,13 @@ def test_any_password_survives(address: str, connection: psycopg.Connection, esc
 )
 def test_addresses_are_made_plain(given: str, plain: str) -> None:
     assert expectations.plain_url(given) == plain
+
+
+def test_the_schema_stands_beside_options_that_are_there() -> None:
+    given = "postgresql+psycopg2://me@h:1/d?options=-c%20timezone%3DUTC&sslmode=require"
+    assert expectations.in_schema(given, "door") == (
+        "postgresql+psycopg2://me@h:1/d?sslmode=require&options=-c%20timezone%3DUTC%20-csearch_path%3Ddoor"
+    )
 
 
 def test_connections_do_not_linger(address: str, connection: psycopg.Connection) -> None:
