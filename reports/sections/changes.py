@@ -10,7 +10,8 @@ from reports.sections.values import say_value
 from reports.wording import clean, say_many
 
 _SHOWN = 12
-_LEARNERS = "active_student_count"  # the contract calls them active; on the page that would be taken for those whom the app saw
+# The page's own words: the contract calls learners active, which would be taken for those whom the app saw, and names the unit that it counts in.
+_WORDS = {"active_student_count": "Learners", "watch_seconds": "Watch time"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def _change(reading: Reading, row: Mapping[str, Any], known: Mapping[str, Column
     column = known.get(row["metric"]) or Column(row["metric"], row["metric"], "numeric", None, "")
     return Change(
         reading.say_day(row["activity_on"]),
-        "Learners" if column.name == _LEARNERS else clean(column.label, 60),
+        _WORDS.get(column.name) or clean(column.label, 60),
         say_value(row["old_value"], column, reading),
         say_value(row["new_value"], column, reading),
     )
