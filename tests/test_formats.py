@@ -260,7 +260,7 @@ def test_a_workbook_opens_as_people_expect() -> None:
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:B3")
     assert [cell.data_type for cell in sheet[2]] == ["s", "d"], "a text and a date, no formula"
     assert sheet["A3"].hyperlink is None and sheet["A1"].font.b
-    assert sheet["B2"].number_format == r"yyyy\-mm\-dd\ hh:mm:ss"
+    assert sheet["B2"].number_format == r'yyyy\-mm\-dd\ hh:mm:ss\ "UTC"', "a date that says of which zone"
 
 
 def test_a_full_sheet_goes_on_on_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
