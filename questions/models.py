@@ -3,6 +3,7 @@
 Belongs here: loading what a wheel carries, batches, threads. Does not: how similar vectors are, groups (grouping).
 """
 
+import os
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
