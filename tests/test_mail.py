@@ -74,13 +74,13 @@ def test_what_has_no_mail_before_it_is_not_told_since_one(day_count: int | None,
 
 def test_a_daily_mail_has_the_numbers_of_today_and_of_30_days() -> None:
     text = render_mail(replace(LETTER, weeks=None)).text
-    assert "\nStudents seen in the last 7 days: 120\nStudents at risk now: 14\nNew students in 30 days: 9 (+25% against" in text
+    assert "\nStudents seen in the last 7 days: 120\nStudents at risk now: 14\nNew students in 30 days: 9 (up 25% on" in text
     assert "a day: " not in text
 
 
 def test_a_week_of_which_nothing_is_known_shows_no_zeros() -> None:
     nothing = Week(None, None, None, None)
     assert (
-        "\nStudents active a day: –\nNew students: –\nVideos completed: –\nWatch time: –\n"
+        "\nLearners a day: –\nNew students: –\nVideos completed: –\nWatch time: –\n"
         in render_mail(replace(LETTER, weeks=(nothing, nothing))).text
     )
