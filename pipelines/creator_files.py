@@ -152,7 +152,7 @@ class Worker:
                     cadence = self.catalog.reports[ends[0].report].cadence
                     with self._spending.on("manifest"):
                         manifests.write(
-                            self.store, self.log, manifests.Manifest(creator_id, cadence, ends), place.generation, place.revoked, latest
+                            self.store, self.log, manifests.Manifest(creator_id, cadence, ends), place.generation, place.revoked
                         )
             if ends and not tally.files["failed"]:
                 report_status.note_made(self.log, creator_id, ends[0])

@@ -91,6 +91,16 @@ def uploaded_at(connection: psycopg.Connection, object_key: str) -> datetime | N
     return row[0] if row else None
 
 
+def digest_at(connection: psycopg.Connection, creator_id: str, report: str, object_key: str) -> str | None:
+    """The content digest of what was uploaded to `object_key` last, as `report` of the creator; None when nothing was."""
+    row = connection.execute(
+        """select content_digest from ops.export_log
+           where creator_id = %s and report = %s and object_key = %s and event = 'finished' order by log_id desc limit 1""",
+        (creator_id, report, object_key),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def edition_files(connection: psycopg.Connection, edition_on: date) -> list[LoggedEntry]:
     """What was delivered in the edition of a day: the newest good file of each creator, report and format."""
     query = (

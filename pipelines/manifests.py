@@ -5,7 +5,7 @@ Belongs here: what it says, when it is written. Does not: the files.
 
 import hashlib
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from pipelines import export_log
-from pipelines.export_log import Entry, LoggedEntry
+from pipelines.export_log import Entry
 from pipelines.problem import one_line
 from pipelines.store import Store, manifest_key
 
@@ -61,17 +61,15 @@ def write(
     manifest: Manifest,
     generation: str,
     revoked: Container[str],
-    latest: Mapping[tuple[str, str], LoggedEntry],
 ) -> None:
     """Upload the manifest, with its rows in the log, unless the same one is there. Nothing else of the edition is written after it."""
     content = manifest.content
     sha256 = hashlib.sha256(content).hexdigest()
     first, name = manifest.files[0], f"{NAME}-{manifest.cadence}"
-    last = latest.get((name, "json"))
-    if last is not None and last.content_digest == sha256 and store.can_keep(last.object_key, generation, revoked):
-        return
     assert first.edition_on is not None  # files of an edition have its day
     key = manifest_key(manifest.creator_id, generation, first.edition_on, manifest.cadence, revoked=revoked)
+    if export_log.digest_at(log, manifest.creator_id, name, key) == sha256 and store.can_keep(key, generation, revoked):
+        return
     started = replace(
         first, export_id=export_log.new_export_id(), event="started", report=name, format="json", row_count=len(manifest.files),
         byte_count=len(content), sha256=sha256, object_key=key, content_digest=sha256,
