@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -20,6 +20,9 @@ import click
 from pipelines.arguments import AS_OF, DURATION, parse_day_or_middle, parse_filters
 from pipelines.problem import Problem, UsageProblem
 from pipelines.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pipelines.jobs import Runner
 
 
 def _settings(*, starts_world: bool = True) -> Settings:
@@ -270,7 +273,7 @@ def run(job: str, as_of: datetime | None, creators: tuple[str, ...], accept_dele
     from pipelines.runs import ACCEPT_DELETIONS_TAG, ACCEPT_LOSSES_TAG
 
     wanted = {ACCEPT_DELETIONS_TAG: accept_deletions, ACCEPT_LOSSES_TAG: accept_losses}
-    _run_jobs(settings, [job], as_of, ids, accepts=[tag for tag, is_wanted in wanted.items() if is_wanted])
+    _run_job(_start_runner(settings), job, as_of, ids, [tag for tag, is_wanted in wanted.items() if is_wanted])
 
 
 def _creator_ids(settings: Settings, creators: tuple[str, ...]) -> list[str]:
@@ -283,16 +286,20 @@ def _creator_ids(settings: Settings, creators: tuple[str, ...]) -> list[str]:
     return [links.find_creator(names, wanted) for wanted in creators]
 
 
-def _run_jobs(settings: Settings, jobs: list[str], as_of: datetime | None, creators: list[str], *, accepts: Sequence[str] = ()) -> None:
+def _start_runner(settings: Settings) -> "Runner":
     from pipelines import console
 
     with console.PROGRESS.status("starting (Dagster and dbt take a few seconds to load) …"):
         from pipelines.jobs import Runner
 
-        runner = Runner(settings)
-    for job in jobs:
-        with console.RunDisplay(job).shown() as display:
-            runner.run(job, as_of=as_of, creators=creators, accepts=accepts, write=display.write)
+        return Runner(settings)
+
+
+def _run_job(runner: "Runner", job: str, as_of: datetime | None = None, creators: Sequence[str] = (), accepts: Sequence[str] = ()) -> None:
+    from pipelines import console
+
+    with console.RunDisplay(job).shown() as display:
+        runner.run(job, as_of=as_of, creators=creators, accepts=accepts, write=display.write)
 
 
 @cli.command()
@@ -628,17 +635,25 @@ def dev(port: int | None) -> None:
 
 @cli.command()
 def demo() -> None:
-    """From nothing to links that open: demo rows (unless a source is there), the jobs, a table of links, the morning's mails."""
-    from pipelines import console, links
+    """From nothing to links that open: a made-up platform (unless a source is there), the jobs, a table of links, the morning's mails.
+
+    The platform is first read as it was eight days ago and then lives on, so that reports have a week before to tell of. Called again it lives on to the present.
+    """
+    from pipelines import console, links, warehouse
     from pipelines.local import demo_history, mailbox, source
 
     with contextlib.ExitStack() as stack:
         mails = stack.enter_context(mailbox.served(load_settings().local_dir)) if load_settings().smtp_host is None else None
-        settings = _prepared()
+        settings, jobs = _prepared(), ["hourly", "daily", "mornings"]
+        runner = _start_runner(settings)
         if not source.exists(settings.source_address, settings.source_schema):
             has_room = _fill_source(lambda connection, say: demo_history.is_unwritten(connection))
-            click.get_current_context().invoke(load_demo, history=has_room)
-        _run_jobs(settings, ["hourly", "daily", "mornings"], None, [])
+            begun = warehouse.current_hour() - timedelta(days=8)
+            click.get_current_context().invoke(load_demo, history=has_room, as_of=begun)
+            _run_job(runner, jobs.pop(0), begun)
+        _catch_up()
+        for job in jobs:
+            _run_job(runner, job)
     lifetime = timedelta(hours=settings.link_hours)
     found = links.mint(settings, None, lifetime=lifetime, requested_by=f"cli:{getpass.getuser()}")
     links.write_json(found, settings.local_dir / "links.json")
@@ -650,6 +665,20 @@ def demo() -> None:
         console.say(
             f"{len(list(mails.glob('*.eml')))} mails of creators whose local 07:00 has passed are kept in {mails}; none was sent on."
         )
+
+
+def _catch_up() -> None:
+    """Let a made-up platform live on to the present, unless it was left alone for long."""
+    from pipelines import console, warehouse
+    from pipelines.local import life
+
+    behind = _fill_source(lambda connection, say: life.hours_behind(connection, warehouse.current_hour()))
+    if behind > 24 * 14:
+        console.say(
+            f"the made-up platform has stood still for {behind // 24} days; `creator-reports tick --hours {behind}` lets it live on"
+        )
+    elif behind:
+        _fill_source(lambda connection, say: life.tick(connection, behind, say))
 
 
 @cli.command()

@@ -223,6 +223,12 @@ def test_stale_tables_are_not_mailed_about(published: Mornings, catcher: Catcher
     assert published.deliver(catcher, late - timedelta(minutes=1), "London").counts == {"sent": 1}
 
 
+def test_mornings_that_are_over_are_not_mailed_with_later_numbers(published: Mornings, catcher: Catcher) -> None:
+    with pytest.raises(Problem, match=r"the mornings of 2026-.* are over; leave out --as-of"):
+        published.deliver(catcher, MONDAY - timedelta(days=7))
+    assert published.outbox() == {}
+
+
 @pytest.mark.parametrize(
     ("command", "reply", "status", "reason"),
     [

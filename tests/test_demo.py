@@ -390,3 +390,4 @@ def test_tick_needs_a_demo_and_hours(database_url: str) -> None:
             life.tick(connection, 1, quietly)
         with pytest.raises(UsageProblem, match="--hours"):
             life.tick(connection, 0, quietly)
+        assert life.hours_behind(connection, datetime.now(UTC)) == 0

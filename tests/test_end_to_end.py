@@ -12,6 +12,7 @@ import urllib.request
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -20,6 +21,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from pipelines import warehouse
 from tests.platform import Platform
 
 ENTITLED = "current_plan = 'enterprise' and (plan_expires_at is null or plan_expires_at > now())"
@@ -54,8 +56,9 @@ def _watch(platform: Platform) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def links(platform: Platform) -> list[dict]:
-    """What `demo` leaves on a small platform: `links.json`."""
-    platform.succeed("load", "demo", "--creators", "8", "--students", "300", "--days", "60", "--seed", "7")
+    """What `demo` leaves on a small platform that has stood still for three hours: `links.json`."""
+    then = warehouse.current_hour() - timedelta(hours=3)
+    platform.succeed("load", "demo", "--creators", "8", "--students", "300", "--days", "60", "--seed", "7", "--as-of", then.isoformat())
     with _watch(platform):
         done = platform.cold().run("demo")  # once as a user does
     assert done.returncode == 0, done.stdout + done.stderr
@@ -83,6 +86,11 @@ def test_every_link_gives_its_file(links: list[dict]) -> None:
         status, data = _open(link["url"])
         assert status == 200
         assert (hashlib.sha256(data).hexdigest(), len(data)) == (link["sha256"], link["bytes"])
+
+
+def test_the_made_up_platform_lives_on_to_the_present(platform: Platform, links: list[dict]) -> None:
+    assert "hour 3 of 3: the platform's clock stands at" in platform.printed
+    assert platform.fetch("select at from demo.clock") == platform.fetch("select max(as_of) at time zone 'UTC' from analytics.published")
 
 
 def test_each_entitled_creator_has_each_file_and_nobody_else(platform: Platform, links: list[dict]) -> None:

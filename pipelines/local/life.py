@@ -71,13 +71,24 @@ def live_an_hour(connection: psycopg.Connection) -> tuple[datetime, dict[str, in
 
 def read_clock(connection: psycopg.Connection) -> tuple[int, datetime]:
     """Seed and newest instant of the demo in this source, locked until the transaction ends: two ticks follow each other."""
-    row = None
-    if connection.execute("select to_regclass('demo.clock')").fetchone() != (None,):
-        query = """select seed, at from demo.clock join pg_namespace as n on n.oid = schema_oid where nspname = %s for update of clock"""
-        row = connection.execute(query, [demo.SCHEMA]).fetchone()
-    if not row or not source.is_ours(connection, demo.SCHEMA):
+    row = _find_clock(connection)
+    if row is None:
         raise Problem("this source holds no made-up platform that could live on; run `creator-reports load demo` first")
     return row
+
+
+def hours_behind(connection: psycopg.Connection, now: datetime) -> int:
+    """Whole hours from the demo's newest instant to `now`; 0 where this source holds none."""
+    row = _find_clock(connection)
+    return 0 if row is None else max((now.astimezone(UTC).replace(tzinfo=None) - row[1]) // timedelta(hours=1), 0)
+
+
+def _find_clock(connection: psycopg.Connection) -> tuple[int, datetime] | None:
+    if connection.execute("select to_regclass('demo.clock')").fetchone() == (None,):
+        return None
+    query = """select seed, at from demo.clock join pg_namespace as n on n.oid = schema_oid where nspname = %s for update of clock"""
+    row = connection.execute(query, [demo.SCHEMA]).fetchone()
+    return row if row and source.is_ours(connection, demo.SCHEMA) else None
 
 
 def seed_of_hour(seed: int, at: datetime) -> int:
