@@ -11,7 +11,7 @@ from datetime import datetime
 
 from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
-from pipelines import instance, publish, warehouse
+from pipelines import heap, instance, publish, warehouse
 from pipelines.definitions import build
 from pipelines.problem import Problem
 from pipelines.run_failures import first_cause, is_interruption
@@ -70,6 +70,7 @@ class Runner:
                 tags=tags,
                 raise_on_error=False,
             )
+        heap.trim()  # a next run in this process begins with as little as this one
         if not result.success:
             failures = [event for event in result.all_events if event.is_step_failure]
             if is_interruption(failures):

@@ -109,3 +109,10 @@ def prune(connection: psycopg.Connection, catalog: Catalog, leaving: str | None 
             "delete from raw.question_vectors v where not exists (select from raw.question_wordings w where w.question_id = v.question_id)"
         )
     touching.touch_groups(connection, catalog.models.values(), sides)
+
+
+def ask_counts(connection: psycopg.Connection, creator: UUID) -> dict[str, int]:
+    """How often each question of a creator was asked, in all its wordings."""
+    query = """select w.question_id, count(*) from raw.chat_sessions s inner join raw.chat_messages m on m.session_id = s.id and m.role = 'user'
+               inner join raw.question_wordings w on w.wording_id = md5(m.content) where s.creator_id = %s group by 1"""
+    return dict(connection.execute(query, (creator,)).fetchall())

@@ -19,6 +19,7 @@ import psycopg
 
 from pipelines import question_booking, question_vectors, touching, warehouse
 from pipelines.catalog import Catalog
+from pipelines.model_process import Encoder
 from pipelines.settings import Settings
 from questions.masking import masked
 from questions.naming import fresh_name, moves, named
@@ -44,17 +45,18 @@ class Grouped:
 
 def group_new(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nightly: bool, say: Say) -> Grouped:
     """Read new wordings and give their questions a group; by night also drop what nobody asks any more and group changed creators anew."""
-    wording_count = placed = 0
+    wording_count = placed = moved = 0
     recipe = None
-    for number, asked in enumerate(question_booking.asked(settings, run)):
-        recipe = question_vectors.recipe(settings, say) if number == 0 else recipe
-        wording_count += _read_wordings(settings, run, asked.values())
-        placed += _place_all(settings, catalog, run, asked, recipe, say)
-    moved = 0
-    if is_nightly:
-        with warehouse.owned_transaction(settings, run) as connection:
-            question_booking.prune(connection, catalog)
-        moved = _regroup(settings, catalog, run, say)
+    with Encoder() as encoder:
+        for number, asked in enumerate(question_booking.asked(settings, run)):
+            recipe = question_vectors.recipe(settings, say) if number == 0 else recipe
+            wording_count += _read_wordings(settings, run, asked.values())
+            placed += _place_all(settings, catalog, run, asked, recipe, encoder, say)
+        if is_nightly:
+            with warehouse.owned_transaction(settings, run) as connection:
+                question_booking.prune(connection, catalog)
+            hourly = recipe or question_vectors.recipe(settings, say)
+            moved = _regroup(settings, catalog, run, hourly, encoder, say)
     if wording_count or moved:
         say(f"{wording_count:,} wordings read, {placed:,} questions placed, {moved:,} moved")
     return Grouped(wording_count, placed, moved)
@@ -80,10 +82,16 @@ def _read_wordings(settings: Settings, run: warehouse.Run, asked: Iterable[Mappi
 
 
 def _place_all(
-    settings: Settings, catalog: Catalog, run: warehouse.Run, asked: question_booking.Asked, recipe: "Recipe | None", say: Say
+    settings: Settings,
+    catalog: Catalog,
+    run: warehouse.Run,
+    asked: question_booking.Asked,
+    recipe: "Recipe | None",
+    encoder: Encoder,
+    say: Say,
 ) -> int:
     questions = {creator: {_question_id(content) for content in contents if is_question(content)} for creator, contents in asked.items()}
-    question_vectors.make(settings, run, recipe, set().union(*questions.values()), say)
+    question_vectors.make(settings, run, recipe, set().union(*questions.values()), encoder, say)
     count = 0
     with warehouse.owned_transaction(settings, run) as connection:
         for creator, ids in questions.items():
@@ -120,7 +128,7 @@ def _placed(connection: psycopg.Connection, recipe: "Recipe | None", before: Map
     return after
 
 
-def _regroup(settings: Settings, catalog: Catalog, run: warehouse.Run, say: Say) -> int:
+def _regroup(settings: Settings, catalog: Catalog, run: warehouse.Run, hourly: "Recipe | None", encoder: Encoder, say: Say) -> int:
     """Group anew each creator whose questions, or whose models, are not those of the last time; each in a transaction of its own.
 
     Creators with few questions come first: what may be read carefully in a night then serves most of them. Who waits keeps the groups that there are.
@@ -130,7 +138,6 @@ def _regroup(settings: Settings, catalog: Catalog, run: warehouse.Run, say: Say)
             """select g.creator_id, count(*), md5(string_agg(g.question_id, ',' order by g.question_id)), c.digest
                from raw.question_groups g left join ops.question_clusterings c on c.creator_id = g.creator_id group by g.creator_id, c.digest order by 2, 1"""
         ).fetchall()
-    hourly = question_vectors.recipe(settings, say)
     budget, moved, waiting, said = settings.question_careful_texts, 0, 0, time.monotonic()
     for number, (creator, count, digest, last) in enumerate(creators, start=1):
         recipe = question_vectors.night_recipe(settings, hourly, count)
@@ -139,15 +146,15 @@ def _regroup(settings: Settings, catalog: Catalog, run: warehouse.Run, say: Say)
             continue
         with warehouse.connect(settings) as connection:
             before = _groups_of(connection, creator)
-        question_vectors.make(settings, run, hourly, before, say)
+        question_vectors.make(settings, run, hourly, before, encoder, say)
         if recipe is not hourly:
-            made, lacking = question_vectors.make(settings, run, recipe, before, say, most=budget)
+            made, lacking = question_vectors.make(settings, run, recipe, before, encoder, say, most=budget)
             budget -= made
             if lacking:
                 waiting += 1
                 continue
         with warehouse.owned_transaction(settings, run) as connection:
-            after = named(question_vectors.clusters(connection, recipe, before), before, _asks(connection, creator))
+            after = named(question_vectors.clusters(connection, recipe, before), before, question_booking.ask_counts(connection, creator))
             moved += _write(connection, catalog, run, creator, after, before, question_vectors.version(recipe))
             connection.execute(
                 "insert into ops.question_clusterings values (%s, %s) on conflict (creator_id) do update set digest = excluded.digest",
@@ -161,12 +168,6 @@ def _regroup(settings: Settings, catalog: Catalog, run: warehouse.Run, say: Say)
     with warehouse.owned_transaction(settings, run) as connection:
         question_vectors.drop_others(connection, {hourly, question_vectors.night_recipe(settings, hourly, 0)})
     return moved
-
-
-def _asks(connection: psycopg.Connection, creator: UUID) -> dict[str, int]:
-    query = """select w.question_id, count(*) from raw.chat_sessions s inner join raw.chat_messages m on m.session_id = s.id and m.role = 'user'
-               inner join raw.question_wordings w on w.wording_id = md5(m.content) where s.creator_id = %s group by 1"""
-    return dict(connection.execute(query, (creator,)).fetchall())
 
 
 def _write(

@@ -5,16 +5,15 @@ Belongs here: which recipe the settings mean, `raw.question_vectors`. Does not: 
 A vector is made of the masked text: what is personal in it says nothing about what is asked.
 """
 
-import ctypes
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pipelines import warehouse
+from pipelines import heap, warehouse
+from pipelines.model_process import Encoder
 from pipelines.problem import UsageProblem
 from pipelines.settings import Settings
 from questions.wording import normalised
@@ -31,9 +30,6 @@ _QUIET_SECONDS = 10
 _ROWS_AT_ONCE = 2048
 """Vectors read back at once."""
 _KIND = "<f2"
-_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
-"""The names of glibc's options for mallopt, in malloc.h."""
-_LARGE = 1 << 20
 WORDING = "wording"
 """The recipe without models: each normalised wording is a question of its own."""
 
@@ -43,10 +39,7 @@ def recipe(settings: Settings, say: Say) -> "Recipe | None":
     wanted = settings.question_grouping
     if wanted == WORDING:
         return None
-    with suppress(OSError, AttributeError):  # another C library has its own ways
-        # Large blocks go back to the system when they are freed, and threads share one heap: what the models used is not kept beside what the groups need.
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+    heap.give_back()
     from questions.grouping import MEANING
     from questions.texts import recipe_for
 
@@ -75,7 +68,7 @@ def version(recipe: "Recipe | None") -> str:
 
 
 def make(
-    settings: Settings, run: warehouse.Run, recipe: "Recipe | None", ids: Iterable[str], say: Say, most: int | None = None
+    settings: Settings, run: warehouse.Run, recipe: "Recipe | None", ids: Iterable[str], encoder: Encoder, say: Say, most: int | None = None
 ) -> tuple[int, int]:
     """Make the vectors of this recipe that these questions lack, `most` of them at most; how many were made, and how many are lacking still."""
     if recipe is None:
@@ -91,7 +84,7 @@ def make(
     rows, said = lacking[:most], time.monotonic()
     for begin in range(0, len(rows), _AT_ONCE):
         part = rows[begin : begin + _AT_ONCE]
-        vectors = recipe.encode([normalised(text) for _, text in part]).astype(_KIND)
+        vectors = encoder.encode(recipe, [normalised(text) for _, text in part]).astype(_KIND)
         with warehouse.owned_transaction(settings, run) as connection:
             connection.cursor().executemany(
                 "insert into raw.question_vectors values (%s, %s, %s) on conflict do nothing",

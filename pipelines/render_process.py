@@ -4,12 +4,14 @@ Belongs here: what has to be settled before anything large is imported. Does not
 at the top, or it would come too early.
 """
 
-import ctypes
 import gc
+import multiprocessing
+import os
 import pickle
 import sys
+import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from multiprocessing.connection import wait
 
 _UNUSED = frozenset({"numpy", "pandas"})
 """pyarrow imports them wherever they are installed, for types that no report has: a quarter of the process's memory."""
@@ -25,14 +27,11 @@ class _Refusal:
             raise ModuleNotFoundError(f"a process that renders does without {name}", name=name)
 
 
-_ARENA_MAX = -8
-"""The name of glibc's option for mallopt, in malloc.h."""
-
-
 def _keep_small() -> None:
-    """Let threads share the main heap (each would get one of its own, and keep what it has freed there), and Arrow use that heap too, on one thread."""
-    with suppress(OSError, AttributeError):  # another C library has its own ways
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+    """Let threads share the main heap, and Arrow use that heap too, on one thread."""
+    from pipelines import heap
+
+    heap.share()
     import pyarrow
 
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
@@ -45,9 +44,22 @@ def settle() -> None:
     _keep_small()
 
 
+def end_with_parent() -> None:
+    """End as soon as the run's process has: killed, it takes nobody along, and a pool's process would wait for its next shard for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # we were started by one
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def start(pickled: bytes) -> None:
     """Make the process's worker of pickled settings, catalogue and order. They are bytes here, since reading them imports nearly everything."""
     settle()
+    end_with_parent()
     from pipelines import render
 
     render.start_worker(*pickle.loads(pickled))  # noqa: S301  bytes of our own process

@@ -47,7 +47,7 @@ class Line:
 
 
 def run(size: str, folder: Path, say: Say) -> dict[str, Any]:
-    """Measure everything for `size` in the world of `folder` (kept there; loaded when it is empty or old) and return the figures."""
+    """Measure everything for `size` in a world of its own in `folder`, which is kept until the next time, and return the figures."""
     settings, start = _platform(size, folder, say)
     catalog = load_catalog()
     calm = {"since": start + timedelta(hours=3), "until": start + timedelta(hours=_HOURS), "now": start}
@@ -70,6 +70,10 @@ def run(size: str, folder: Path, say: Say) -> dict[str, Any]:
     own_peak_mb = bench_runs.own_peak_mb()  # before Dagster and Great Expectations come in
     say("whole runs")
     walls = bench_runs.wall(settings, [start + timedelta(hours=number) for number in (6, 7, 8)])
+    asked_at = start + timedelta(hours=_HOURS)
+    _execute(settings, "bench_asks.sql", {"as_of": asked_at})
+    say("an hour with new questions, and a night")
+    peaks = {"run hourly": walls.peak_mb} | bench_runs.peaks(asked_at)
     students, readings = bench_reads.read_as_app(settings)
     return {
         "size": size,
@@ -83,7 +87,7 @@ def run(size: str, folder: Path, say: Say) -> dict[str, Any]:
         "wall_parts_seconds": walls.parts,
         "warm_wall_seconds": walls.warm_seconds,
         "great_expectations_import_seconds": walls.import_seconds,
-        "peak_rss_mb": {"run hourly": walls.peak_mb, "bench (reads, books, groups, builds, publishes)": own_peak_mb},
+        "peak_rss_mb": peaks | {"bench (reads, books, groups, builds, publishes)": own_peak_mb},
         "first_run": asdict(first),
         "changed_hours": [asdict(hour) for hour in changed],
         "idle_hours": [asdict(hour) for hour in idle],
@@ -156,15 +160,12 @@ def _seconds(what: str, seconds: float, bound: float | None) -> Line:
 
 
 def _platform(size: str, folder: Path, say: Say) -> tuple[Settings, datetime]:
-    """A world of its own with the demo platform of `size`, nothing booked yet; and the platform's newest instant."""
+    """A new world of its own with the demo platform of `size`, nothing booked yet; and the platform's newest instant."""
+    place = world.up(folder / size, reset=True, say=say)
     disk.require_space(folder / size, gigabytes=GIGABYTES[size])
-    place = world.up(folder / size, say=say)
     export_environment({name.upper(): value for name, value in place.environment().items()} | {"LOCAL_DIR": str(folder / size)})
     settings = load_settings()
     start = warehouse.current_hour() - timedelta(hours=_HOURS + 1)
-    with warehouse.connect(settings, autocommit=True) as connection:
-        for schema in ("analytics", "door", "marts", "intermediate", "staging", "raw", "incoming", "ops", "dagster", "baseline", "scratch"):
-            connection.execute(f"drop schema if exists {schema} cascade".encode())
     creators, students, share = SIZES[size]
     with warehouse.open_connection(settings.source_address) as connection:
         demo.load(connection, demo.DemoPlan(creators, students, 1, 120, start, largest_share=share), say)

@@ -93,20 +93,33 @@ def _publish(settings: Settings, catalog: Catalog, run: warehouse.Run, *, is_nig
 
 def wall(settings: Settings, instants: Sequence[datetime]) -> Walls:
     """Run the program for the first instant, and the job twice in one process for the two others."""
-    command = [str(Path(sys.executable).parent / "creator-reports"), "run", "hourly", "--as-of"]
     began = time.time()
-    watched = [sys.executable, "-c", _WATCHED, *command, instants[0].isoformat()]
-    finished = subprocess.run(watched, capture_output=True, text=True, check=False)
+    peak_mb = _peak_of_program("hourly", instants[0])
     ended = time.time()
-    if finished.returncode:
-        raise RuntimeError(f"run hourly failed: {finished.stderr[-500:]}")
     imported = _timed(lambda: subprocess.run([sys.executable, "-c", "import great_expectations"], check=True))
     from pipelines.jobs import Runner  # Dagster: seconds to import, and not part of what was measured so far
 
     runner = Runner(settings)
     runner.run("hourly", as_of=instants[1], write=_ignore)
     warm = _timed(lambda: runner.run("hourly", as_of=instants[2], write=_ignore))
-    return Walls(round(ended - began, 2), _parts(settings, began, ended), warm, imported, int(finished.stdout) // 1024)
+    return Walls(round(ended - began, 2), _parts(settings, began, ended), warm, imported, peak_mb)
+
+
+def peaks(as_of: datetime) -> dict[str, int]:
+    """Peak memory in MB of the runs that do most in Python, after bench_asks.sql. What bench_calm.sql has moved, the night takes for losses."""
+    return {
+        "run hourly with 500 new questions": _peak_of_program("hourly", as_of),
+        "run daily": _peak_of_program("daily", as_of, "--accept-losses"),
+    }
+
+
+def _peak_of_program(job: str, as_of: datetime, *options: str) -> int:
+    """Run the program as a process of its own; the peak resident memory in MB of the largest of its processes."""
+    command = [str(Path(sys.executable).parent / "creator-reports"), "run", job, "--as-of", as_of.isoformat(), *options]
+    finished = subprocess.run([sys.executable, "-c", _WATCHED, *command], capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise RuntimeError(f"run {job} failed: {finished.stderr[-500:]}")
+    return int(finished.stdout) // 1024
 
 
 def _parts(settings: Settings, began: float, ended: float) -> dict[str, float]:

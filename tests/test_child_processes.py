@@ -1,0 +1,83 @@
+"""Processes that a run starts: what goes wrong in them is told in the run, and none outlives it."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from pipelines.model_process import Encoder
+from pipelines.problem import Problem
+from pipelines.settings import ROOT
+from questions.grouping import LETTERS, MEANING
+
+WITH_MODELS = """
+import time
+from pipelines.model_process import Encoder
+from questions.grouping import MEANING
+
+if __name__ == "__main__":
+    with Encoder() as encoder:
+        encoder.encode(MEANING, ["How do I start?"])
+        print("at work", flush=True)
+        time.sleep(60)
+"""
+WITH_RENDERERS = """
+import multiprocessing, pickle, time
+from concurrent.futures import ProcessPoolExecutor
+from pipelines import render_process
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=render_process.end_with_parent) as pool:
+        list(pool.map(time.sleep, [0.2, 0.2]))
+        print("at work", flush=True)
+        time.sleep(60)
+"""
+
+
+def _children() -> set[psutil.Process]:
+    return {child for child in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(child.cmdline())}
+
+
+def test_vectors_are_those_of_this_process_and_the_other_one_is_gone_afterwards() -> None:
+    before, texts = _children(), ["How do I start?", "Where is my invoice?"]
+    with Encoder() as encoder:
+        assert (encoder.encode(LETTERS, texts) == LETTERS.encode(texts)).all()
+        assert _children() == before, "letters need no model, and so no process"
+        assert (encoder.encode(MEANING, texts) == MEANING.encode(texts)).all()
+        assert len(_children() - before) == 1
+    assert _children() == before
+
+
+def test_what_goes_wrong_in_it_is_raised_here_and_it_works_on() -> None:
+    with Encoder() as encoder:
+        with pytest.raises(AttributeError):
+            encoder.encode(MEANING, [None])  # pyrefly: ignore[bad-argument-type]  what a text is not
+        assert encoder.encode(MEANING, ["How do I start?"]).shape == (1, MEANING.size)
+
+
+def test_a_process_that_is_ended_is_told_in_words() -> None:
+    before = _children()
+    with Encoder() as encoder:
+        encoder.encode(MEANING, ["How do I start?"])
+        (child,) = _children() - before
+        os.kill(child.pid, signal.SIGKILL)
+        with pytest.raises(Problem, match="was ended from outside"):
+            encoder.encode(MEANING, ["How do I start?"])
+
+
+@pytest.mark.parametrize("program", [WITH_MODELS, WITH_RENDERERS], ids=["models", "renderers"])
+def test_a_killed_run_leaves_no_process_behind(program: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    file = tmp_path_factory.mktemp("program") / "program.py"
+    file.write_text(program)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, str(file)], stdout=subprocess.PIPE, text=True, env=environment) as run:
+        assert run.stdout is not None  # a pipe
+        assert run.stdout.readline() == "at work\n"
+        children = psutil.Process(run.pid).children(recursive=True)
+        assert [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        run.kill()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
