@@ -2,7 +2,7 @@
 
 Belongs here: the order of the measurements, bounds, the table and the JSON. Does not: texts (bench_wordings), runs of whole platforms (bench).
 
-The process that measures is also the one that runs the steps, so that its peak memory is at least theirs.
+The process that measures is also the one that runs the steps, so that its peak memory is at least theirs; the models' own process takes less.
 """
 
 import json
@@ -37,7 +37,7 @@ _CREATOR, _STUDENTS, _A_CHAT = UUID(int=1), 200, 25
 
 @dataclass(frozen=True)
 class Step:
-    """One run's grouping: seconds by the clock, processor seconds of this process, its peak memory so far, and what was done."""
+    """One run's grouping: seconds by the clock, processor seconds with those of the models' process, our peak memory so far, and what was done."""
 
     seconds: float
     cpu_seconds: float
@@ -129,8 +129,9 @@ def _grouped(settings: Settings, catalog: Catalog, as_of: datetime, say: Say, *,
 
 
 def _processor_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    """Of this process and of those that it has seen end: the models have one of their own."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _judge(known: Path, column: str, say: Say) -> dict[str, Any]:
