@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, Self
 
 from pipelines import heap
-from pipelines.problem import Problem
+from pipelines.problem import Problem, one_line
 
 if TYPE_CHECKING:
     from questions.grouping import Recipe
@@ -36,7 +36,7 @@ class Encoder:
             process.join()
 
     def encode(self, recipe: "Recipe", texts: Sequence[str]) -> "Vectors":
-        """One row per text, as `Recipe.encode`. What goes wrong there is raised here; a `Problem` when the process was ended."""
+        """One row per text, as `Recipe.encode`. What goes wrong there is a `RuntimeError` here, a `Problem` when the process was ended."""
         if not any(model.package for model, _ in recipe.parts):
             return recipe.encode(texts)
         if self._started is None:
@@ -73,5 +73,5 @@ def _serve(pipe: Connection) -> None:
             try:
                 answer = recipe.encode(texts)
             except Exception as error:
-                answer = error
+                answer = RuntimeError(one_line(error))  # not itself: there are errors that cannot be sent
             pipe.send(answer)

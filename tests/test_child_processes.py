@@ -53,7 +53,7 @@ def test_vectors_are_those_of_this_process_and_the_other_one_is_gone_afterwards(
 
 def test_what_goes_wrong_in_it_is_raised_here_and_it_works_on() -> None:
     with Encoder() as encoder:
-        with pytest.raises(AttributeError):
+        with pytest.raises(RuntimeError, match="AttributeError: "):
             encoder.encode(MEANING, [None])  # pyrefly: ignore[bad-argument-type]  what a text is not
         assert encoder.encode(MEANING, ["How do I start?"]).shape == (1, MEANING.size)
 

@@ -70,10 +70,9 @@ def run(size: str, folder: Path, say: Say) -> dict[str, Any]:
     own_peak_mb = bench_runs.own_peak_mb()  # before Dagster and Great Expectations come in
     say("whole runs")
     walls = bench_runs.wall(settings, [start + timedelta(hours=number) for number in (6, 7, 8)])
-    asked_at = start + timedelta(hours=_HOURS)
-    _execute(settings, "bench_asks.sql", {"as_of": asked_at})
+    _execute(settings, "bench_asks.sql", {"as_of": calm["until"]})
     say("an hour with new questions, and a night")
-    peaks = {"run hourly": walls.peak_mb} | bench_runs.peaks(asked_at)
+    peaks = {"run hourly": walls.peak_mb} | bench_runs.peaks(calm["until"])
     students, readings = bench_reads.read_as_app(settings)
     return {
         "size": size,
