@@ -5,7 +5,9 @@ Belongs here: the process and what is said to it. Does not: the models (question
 
 import multiprocessing
 import signal
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -52,6 +54,17 @@ class Encoder:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def encode_each(self, recipe: "Recipe", parts: Iterable[Sequence[str]]) -> Iterator["Vectors"]:
+        """The same for one part after another: the next is read while the caller keeps the last."""
+        with ThreadPoolExecutor(1) as ahead:
+            reading = deque[Future]()
+            for texts in parts:
+                reading.append(ahead.submit(self.encode, recipe, texts))
+                if len(reading) > 1:
+                    yield reading.popleft().result()
+            while reading:
+                yield reading.popleft().result()
 
 
 def _start() -> tuple[BaseProcess, Connection]:

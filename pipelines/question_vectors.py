@@ -82,16 +82,16 @@ def make(
             (list(ids), version(recipe)),
         ).fetchall()
     rows, said = lacking[:most], time.monotonic()
-    for begin in range(0, len(rows), _AT_ONCE):
-        part = rows[begin : begin + _AT_ONCE]
-        vectors = encoder.encode(recipe, [normalised(text) for _, text in part]).astype(_KIND)
+    parts = [rows[begin : begin + _AT_ONCE] for begin in range(0, len(rows), _AT_ONCE)]
+    texts = ([normalised(text) for _, text in part] for part in parts)
+    for number, (part, vectors) in enumerate(zip(parts, encoder.encode_each(recipe, texts), strict=True), start=1):
         with warehouse.owned_transaction(settings, run) as connection:
             connection.cursor().executemany(
                 "insert into raw.question_vectors values (%s, %s, %s) on conflict do nothing",
-                [(question, version(recipe), row.tobytes()) for (question, _), row in zip(part, vectors, strict=True)],
+                [(question, version(recipe), row.tobytes()) for (question, _), row in zip(part, vectors.astype(_KIND), strict=True)],
             )
         if time.monotonic() - said > _QUIET_SECONDS:
-            say(f"{min(begin + _AT_ONCE, len(rows)):,} of {len(rows):,} questions read ({recipe.name})")
+            say(f"{min(number * _AT_ONCE, len(rows)):,} of {len(rows):,} questions read ({recipe.name})")
             said = time.monotonic()
     return len(rows), len(lacking) - len(rows)
 

@@ -51,6 +51,14 @@ def test_vectors_are_those_of_this_process_and_the_other_one_is_gone_afterwards(
     assert _children() == before
 
 
+def test_parts_are_read_one_ahead_and_come_in_their_order() -> None:
+    parts = [["How do I start?"], ["Where is my invoice?", "Who marks my work?"], ["When is it due?"]]
+    with Encoder() as encoder:
+        found = list(encoder.encode_each(MEANING, parts))
+        assert list(encoder.encode_each(MEANING, [])) == []
+    assert [rows.tolist() for rows in found] == [MEANING.encode(texts).tolist() for texts in parts]
+
+
 def test_what_goes_wrong_in_it_is_raised_here_and_it_works_on() -> None:
     with Encoder() as encoder:
         with pytest.raises(RuntimeError, match="AttributeError: "):
