@@ -26,9 +26,6 @@ from pipelines.settings import Settings
 from pipelines.store import LONGEST_LINK, Store
 from reports.mail import render_mail
 
-_LONGEST_BACK = timedelta(hours=12)
-"""A morning is over at local noon, so an earlier walk than this before the tables' instant is none of today's."""
-
 _PATIENCE = 3
 """After this many mails in a row that found no server, the rest is left to the next hour."""
 
@@ -71,8 +68,7 @@ def deliver(
         warehouse.connect(settings, autocommit=True) as reader,
         contextlib.closing(server),
     ):
-        as_of = publish.published_as_of(connection)
-        _require_present(trip.now, as_of)
+        mornings.require_present(trip.now, as_of := publish.published_as_of(connection))
         desk = _Desk(settings, catalog, connection, reader, server, Store(settings), trip)
         due, reason = mornings.due(connection, trip.now, chosen), mornings.closed_gates(connection, settings, trip.now)
         ready = [morning for morning in due if not _is_held(desk, morning, reason(morning.creator_id), outcome)]
@@ -82,14 +78,6 @@ def deliver(
         for morning in ready:
             _try_one(desk, morning, as_of, outcome)
     return outcome
-
-
-def _require_present(now: datetime, as_of: datetime | None) -> None:
-    """A `Problem` when the tables know of later days than the morning that would be mailed: its mail would tell of them as if they had been."""
-    if as_of is not None and now < as_of - _LONGEST_BACK:
-        raise Problem(
-            f"the tables are as of {as_of:%Y-%m-%d %H:%M} UTC, and the mornings of {now:%Y-%m-%d %H:%M} UTC are over; leave out --as-of, or name a time after that."
-        )
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ OPENS = time(7)
 """Local time from which a morning's mail is due."""
 CLOSES = time(12)
 """Local time from which a mail that could not go out is given up for the day."""
+_LONGEST_BACK = timedelta(hours=12)
+"""A morning is over at local noon, so an earlier walk than this before the tables' instant is none of today's."""
+
 STALE_AFTER = timedelta(minutes=150)
 """Tables that are older than this are not mailed about: the hourly job has stood still."""
 NOTICES = ("studentAtRisk", "quizFailure", "studentCompletion")
@@ -81,6 +84,14 @@ def due(connection: psycopg.Connection, now: datetime, chosen: Iterable[str] = (
                 Morning(creator_id, names[creator_id] or "", email, zones[creator_id], local_on, edition, frozenset(notices), is_last_call)
             )
     return sorted(found, key=lambda morning: morning.creator_id)
+
+
+def require_present(now: datetime, as_of: datetime | None) -> None:
+    """A `Problem` when the tables know of later days than the mornings of `now`: their mails would tell of those."""
+    if as_of is not None and now < as_of - _LONGEST_BACK:
+        raise Problem(
+            f"the tables are as of {as_of:%Y-%m-%d %H:%M} UTC, and the mornings of {now:%Y-%m-%d %H:%M} UTC are over; leave out --as-of, or name a time after that."
+        )
 
 
 def closed_gates(connection: psycopg.Connection, settings: Settings, now: datetime) -> Callable[[str], str | None]:
