@@ -26,7 +26,7 @@ def give_back() -> None:
 def trim() -> None:
     """Give back now what is free between the blocks that are not."""
     gc.collect()
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError):  # as below
         ctypes.CDLL(None).malloc_trim(0)
 
 

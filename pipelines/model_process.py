@@ -33,9 +33,9 @@ class Encoder:
     def __exit__(self, *exception: object) -> None:
         if self._started is not None:
             process, pipe = self._started
-            pipe.close()
             process.terminate()
             process.join()
+            pipe.close()  # last: whoever still waits for an answer then hears of the end, and reads nothing of a file that was opened since
 
     def encode(self, recipe: "Recipe", texts: Sequence[str]) -> "Vectors":
         """One row per text, as `Recipe.encode`. What goes wrong there is a `RuntimeError` here, a `Problem` when the process was ended."""

@@ -59,6 +59,14 @@ def test_parts_are_read_one_ahead_and_come_in_their_order() -> None:
     assert [rows.tolist() for rows in found] == [MEANING.encode(texts).tolist() for texts in parts]
 
 
+def test_a_caller_who_fails_between_two_parts_ends_it_too() -> None:
+    before, parts = _children(), [["How do I start?"], ["Where is my invoice?"] * 2000, ["When is it due?"]]
+    with pytest.raises(ZeroDivisionError), Encoder() as encoder:
+        for _ in encoder.encode_each(MEANING, parts):
+            raise ZeroDivisionError
+    assert _children() == before
+
+
 def test_what_goes_wrong_in_it_is_raised_here_and_it_works_on() -> None:
     with Encoder() as encoder:
         with pytest.raises(RuntimeError, match="AttributeError: "):
