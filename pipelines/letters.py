@@ -127,7 +127,7 @@ def write(settings: Settings, reader: psycopg.Connection, morning: Morning, as_o
 
 
 def _read_week(reader: psycopg.Connection, monday: date) -> Week:
-    """The week that begins on `monday`, as reports/sections/numbers.py sums it: a day of which not all is known leaves sums unknown."""
+    """The week that begins on `monday`, as reports/sections/lead.py sums it: a day of which not all is known leaves sums unknown."""
     with reader.cursor(row_factory=class_row(Week)) as cursor:
         found = cursor.execute(
             """select sum(active_student_count)::bigint as active_student_count, sum(new_student_count)::bigint as new_student_count,

@@ -24,6 +24,7 @@ from reports.sections import (
     files,
     head,
     hours,
+    lead,
     meaning,
     numbers,
     others,
@@ -39,9 +40,11 @@ from reports.wording import SPACED_DATE
 
 _NUMERIC_DATE = re.compile(r"\b(\d{1,4}[-./]\d{1,2}[-./]\d{1,4})\b")
 _TIME_UNIT = re.compile(r"(?<=\d) (?=(?:h|min|s)\b)|(?<=\d h) (?=\d)")
+_UNIT = re.compile(r"(?<=\d)(\u00a0(?:h|min|s)\b)")
 _TEMPLATES = Path(__file__).parent / "templates"
 _SECTIONS = {
     "head": head.build,
+    "lead": lead.build,
     "start": start.build,
     "slipped": slipped.build,
     "numbers": numbers.build,
@@ -74,6 +77,7 @@ def _template() -> Template:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
     )
     environment.filters["whole"] = keep_whole
+    environment.filters["sized"] = set_units_small
     return environment.get_template("report.html.j2")
 
 
@@ -82,6 +86,11 @@ def keep_whole(text: str) -> Markup:
     spaced = SPACED_DATE.sub(lambda found: found[0].replace(" ", "\u00a0"), _TIME_UNIT.sub("\u00a0", text))
     pieces = enumerate(_NUMERIC_DATE.split(spaced))  # every other one is a date
     return Markup("").join(Markup("<time>{}</time>").format(piece) if place % 2 else escape(piece) for place, piece in pieces)
+
+
+def set_units_small(text: str) -> Markup:
+    """As `keep_whole`, with the units of a length of time in `small`: the numbers can be larger in the same width, and are what is looked for."""
+    return Markup(_UNIT.sub(r"<small>\1</small>", str(keep_whole(text))))  # noqa: S704 # escaped by keep_whole; the tags go around our own units
 
 
 @cache

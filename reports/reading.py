@@ -57,6 +57,27 @@ class Reading:
     @cached_property
     def tiers_a_week_ago(self) -> Counter[str] | None:
         """Students per tier seven days before as_of, of those who are still here; None where nothing is known of then."""
+        joined = self._standing_a_week_ago
+        return None if joined is None else Counter({row["values"]: row["counts"] for row in pc.value_counts(joined["to_tier"]).to_pylist()})
+
+    @cached_property
+    def is_slipping(self) -> pa.ChunkedArray | None:
+        """Of each row of `student_engagement_tiers` whether the student is at risk and has not completed everything; None without rows."""
+        table = self.table("student_engagement_tiers")
+        return None if table is None else pc.and_not(pc.equal(table["tier"], "at_risk"), _has_completed(table))
+
+    @cached_property
+    def slipping_a_week_ago(self) -> int | None:
+        """How many were at risk seven days before as_of, of the students who are still here and have not completed everything by now."""
+        joined, students = self._standing_a_week_ago, self.table("student_engagement_tiers")
+        if joined is None or students is None:
+            return None
+        done = students["student_id"].filter(_has_completed(students)).combine_chunks()
+        return pc.sum(pc.and_not(pc.equal(joined["to_tier"], "at_risk"), pc.is_in(joined["student_id"], done))).as_py() or 0
+
+    @cached_property
+    def _standing_a_week_ago(self) -> pa.Table | None:
+        """Each student who is still here (`student_id`) and the tier of then (`to_tier`)."""
         changes, students = self.table("tier_transitions"), self.table("student_engagement_tiers")
         if changes is None or students is None:
             return None
@@ -67,15 +88,9 @@ class Reading:
         if not known.num_rows:
             return None
         latest = known.group_by("student_id").aggregate([("changed_at", "max")])
-        joined = known.select(["student_id", "changed_at", "to_tier"]).join(
+        return known.select(["student_id", "changed_at", "to_tier"]).join(
             latest.rename_columns({"changed_at_max": "changed_at"}), ["student_id", "changed_at"], join_type="inner", use_threads=False
         )
-        return Counter({row["values"]: row["counts"] for row in pc.value_counts(joined["to_tier"]).to_pylist()})
-
-    @property
-    def week_before(self) -> str:
-        """How the page calls the seven days before those."""
-        return "the week before" if self.document.is_weekly else "the 7 days before"
 
     def say_day(self, day: date | None) -> str:
         """A day as the creator writes dates."""
@@ -99,3 +114,7 @@ class Reading:
         if name not in self.frames:
             return f"This edition came without {things}."
         return None if self.frames[name].table.num_rows else nothing
+
+
+def _has_completed(students: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(students["lifecycle_stage"], "completed"), False)

@@ -12,7 +12,7 @@ import yaml
 
 from pipelines.settings import ROOT
 from reports.formats import FORMATS
-from reports.sections.meaning import WORDS
+from reports.sections.meaning import GROUPS
 from tests.page_outline import Page
 from tests.report_documents import tiny
 
@@ -44,7 +44,7 @@ def make() -> dict[Path, bytes]:
 def _meanings() -> str:
     """What the page says of each of its words, under it what the contract says of the column: whoever changes one sees the other."""
     lines = []
-    for word, (mart, column, meaning) in WORDS.items():
+    for word, (mart, column, meaning) in ((word, entry) for words in GROUPS.values() for word, entry in words.items()):
         (model,) = yaml.safe_load((ROOT / f"dbt_project/models/marts/{mart}.yml").read_text(encoding="utf-8"))["models"]
         (described,) = [one["description"] for one in model["columns"] if one["name"] == column]
         lines += [f"{word}: {meaning}", f"    {mart}.{column}: {described}"]

@@ -63,7 +63,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.texts.append((tuple(self._open), data))
-        if not {"style", "svg", "details"} & set(self._open):
+        if not {"style", "svg"} & set(self._open) and not {"details", "table"} <= set(self._open):
             self.lines[-1] += data if data.strip() else " "
 
     def _break(self, tag: str) -> None:
@@ -72,7 +72,7 @@ class Page(HTMLParser):
         if is_inside and tag in _PARTS:
             self.lines[-1] += " | "
         elif not is_inside and tag in _BLOCKS:
-            self.lines.append("")
+            self.lines.append("▸ " if tag == "summary" and "summary" not in self._open else "")
 
     @property
     def text(self) -> str:
@@ -80,7 +80,7 @@ class Page(HTMLParser):
         return " ".join(" ".join(data for path, data in self.texts if "style" not in path).split())
 
     def outline(self) -> str:
-        """One line per block of text, tables behind a click and drawings left out."""
+        """One line per block of text, ▸ where a click opens more; tables behind one and drawings left out."""
         lines = [" | ".join(part for part in (" ".join(part.split()) for part in line.split("|")) if part) for line in self.lines]
         return "\n".join(line for line in lines if line) + "\n"
 

@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, sync_playwright
 from reports import wording
 from reports.document import Document, Frame
 from reports.formats import FORMATS
-from reports.page import keep_whole
+from reports.page import keep_whole, set_units_small
 from reports.reading import Reading
 from reports.sections import advice, daily
 from tests.page_outline import Page
@@ -167,8 +167,7 @@ def test_a_creator_of_one_day_has_a_chart() -> None:
 def test_being_seen_and_learning_are_two_things() -> None:
     page = _page(_edit(believable(60), "creator_overview", student_count=61, active_7d_count=40))
     assert "40 of 61 students (66%) were seen in the app in the last 7 days, today included." in page.text.replace("\u00a0", " ")
-    happened = page.section("What happened")
-    week = happened[: happened.index("In 30 days")]
+    week, happened = page.section("At a glance").split("40 of")[0], page.section("What happened")
     assert "Learners a day | " in week and "66%" not in week, "what holds today stands out of seven days that are over"
     assert "Students seen | " in happened and "Days with learners | 30 | of 30" in happened
     terms = page.section("What the numbers mean")
@@ -219,10 +218,14 @@ def test_a_broken_zone_is_utc(zone: str) -> None:
 
 def test_each_number_of_the_page_is_explained_to_a_creator() -> None:
     page = _page(believable())
-    terms = dict(line.split(" | ", 1) for line in page.section("What the numbers mean").splitlines()[1:])
-    places = [page.section(name).splitlines() for name in ("What happened", "Revenue")]
+    terms = dict(line.split(" | ", 1) for line in page.section("What the numbers mean").splitlines() if " | " in line)
+    glance = page.section("At a glance").splitlines()
+    places = [
+        glance[: glance.index("As of | 2 March 2026, 08:00")],
+        *(page.section(name).splitlines() for name in ("What happened", "Revenue")),
+    ]
     labels = {line.split(" | ")[0] for lines in places for line in lines if " | " in line}
-    assert labels >= {"Churn", "Watch time", "This month so far"}
+    assert labels >= {"Learners a day", "Churn", "Watch time", "This month so far"}
     assert labels - set(terms) == set(), "a number of the page without a word on what it means: reports/sections/meaning.py"
     for meaning in terms.values():
         assert not re.search(r"\bnull\b|as_of|\w_\w|minor unit|not rounded|\bseconds?\b|local day|\bmedian\b|denominator", meaning, re.I), (
@@ -248,7 +251,7 @@ def test_who_slipped_leaves_out_those_who_completed() -> None:
         _page(_with(believable(400), frame("student_engagement_tiers", [*people, done, *slipped]))).section("Who slipped").splitlines()
     )
     assert section[2] == "22 students at risk"
-    assert section[3].startswith("In the last 7 days ") and section[3].endswith("were at risk.")
+    assert section[3].startswith("In the last 7 days ")
     names = [line.split(" | ")[0] for line in section[4:24]]
     assert names == ["Student 03", *(f"Student {number:02}" for number in range(21, 3, -1)), "Student 02"], "who slipped this week first"
     assert section[4].split(" | ")[1:3] == ["9 days quiet", ", last seen 21 February 2026"]
@@ -260,7 +263,7 @@ def test_who_slipped_leaves_out_those_who_completed() -> None:
 def test_nobody_slipped() -> None:
     rows = [row | {"tier": "engaged"} for row in tiny("report", "creator_overview").frames["student_engagement_tiers"].table.to_pylist()]
     page = _page(_with(tiny("report", "creator_overview"), frame("student_engagement_tiers", rows)))
-    assert "Nobody is slipping away." in page.section("Who slipped") and "Nobody is slipping away." in page.outline().splitlines()[3]
+    assert "Nobody is slipping away." in page.section("Who slipped") and "0 students are slipping away" in page.section("At a glance")
 
 
 def test_questions_asked_once_stay_out() -> None:
@@ -353,6 +356,8 @@ def test_a_new_report_and_a_new_metric_need_no_template() -> None:
         (wording.say_growth(0, "then"), "the same as in then"),
         (str(keep_whole("97 h 30 min & 5 s")), "97\u00a0h\u00a030\u00a0min &amp; 5\u00a0s"), (str(keep_whole("3 h of 4 videos")), "3\u00a0h of 4 videos"),
         (str(keep_whole("2026-11-21 to 2026-11-27")), "<time>2026-11-21</time> to <time>2026-11-27</time>"),
+        (str(set_units_small("97 h 30 min")), "97<small>\u00a0h</small>\u00a030<small>\u00a0min</small>"),
+        (str(set_units_small("<b>4 h")), "&lt;b&gt;4<small>\u00a0h</small>"),
         (str(keep_whole("on 3 March 2026")), "on 3\u00a0March\u00a02026"), (str(keep_whole("Mar 03, 2026")), "Mar\u00a003,\u00a02026"),
         (wording.clean("  a\n\tb\u202e "), "a b"), (wording.clean("\u200b \u3164\u200d"), ""), (wording.clean("👩🏽‍🚀" * 30, 5), "👩🏽‍🚀…"),
         (wording.clean("é" * 5, 5), "é" * 5), (wording.clean("abcdef", 5), "abcde…"), (wording.sentence("no activity"), "No activity"),
@@ -387,13 +392,36 @@ def test_a_week_is_compared_with_the_week_before() -> None:
         for back in range(20)
     ]  # fmt: skip
     tuesday = replace(_with(tiny("report", "creator_overview"), frame("daily_activity", rows)), as_of=AS_OF + timedelta(days=1))
-    daily_page, weekly_page = (_page(replace(tuesday, is_weekly=is_weekly)).section("What happened") for is_weekly in (False, True))
-    assert "The 7 days from 24 February 2026 to 2 March 2026" in daily_page
-    assert "The week from 23 February 2026 to 1 March 2026" in weekly_page
-    assert "New students | 7 | ↘ down 7 from 14 the week before" in weekly_page
-    assert "Watch time | 2 h 20 min | ↗ up 1 h 10 min from 1 h 10 min the week before" in weekly_page
+    daily_page, weekly_page = (_page(replace(tuesday, is_weekly=is_weekly)).section("At a glance") for is_weekly in (False, True))
+    assert "The 7 days from 24 February 2026 to 2 March 2026, beside the 7 before\n" in daily_page
+    assert "The week from 23 February 2026 to 1 March 2026, beside the week before\n" in weekly_page
+    assert "New students | 7 | ↘ down 7 from 14\n" in weekly_page
+    assert "Watch time | 2 h 20 min | ↗ up 1 h 10 min from 1 h 10 min\n" in weekly_page
     assert "Videos completed | 14 | the same as before" in weekly_page
-    assert "New students | 7 | ↘ down 6 from 13 the 7 days before" in daily_page
+    assert "New students | 7 | ↘ down 6 from 13\n" in daily_page
+
+
+def test_those_who_slip_are_compared_with_a_week_ago_without_who_is_done() -> None:
+    one = tiny("report", "creator_overview").frames["student_engagement_tiers"].table.to_pylist()[0]
+    people = [
+        one | {"student_id": str(no), "tier": "at_risk", "lifecycle_stage": "completed" if no == 3 else "learning"} for no in range(4)
+    ]
+    then = [
+        {"student_id": student, "changed_at": AS_OF - timedelta(days=days), "to_tier": tier, "rules_version": 1}
+        for student, days, tier in (
+            ("0", 9, "at_risk"), ("3", 9, "at_risk"), ("1", 9, "at_risk"), ("1", 8, "engaged"), ("2", 9, "engaged"), ("2", 6, "at_risk"), ("gone", 9, "at_risk"),
+        )
+    ]  # fmt: skip
+    document = _with(tiny("report", "creator_overview"), frame("student_engagement_tiers", people), frame("tier_transitions", then))
+    assert "3 students are slipping away ↗ up 2 from 1 a week ago\n" in _page(document).section("At a glance")
+    assert "3 students are slipping away\n" in _page(_without(document, "tier_transitions")).section("At a glance")
+
+
+def test_what_is_not_known_leads_with_no_dashes() -> None:
+    nothing = _page(_without(believable(60), "creator_overview", "daily_activity", "student_engagement_tiers"))
+    assert "At a glance" not in nothing.outline() and "As of | 2 March 2026, 08:00" in nothing.outline()
+    unnamed = _page(_without(believable(60), "daily_activity", "student_engagement_tiers"))
+    assert re.search(r"\d+ students at risk\n", unnamed.section("At a glance")) and "Learners a day" not in unnamed.section("At a glance")
 
 
 def test_partial_days_are_not_taken_for_quiet_ones() -> None:
@@ -401,7 +429,7 @@ def test_partial_days_are_not_taken_for_quiet_ones() -> None:
         {"activity_on": TODAY - timedelta(days=back), "is_partial": back > 10, "active_student_count": 7, "watch_seconds": 60}
         for back in range(20)
     ]
-    section = _page(_with(tiny("report", "creator_overview"), frame("daily_activity", rows))).section("What happened")
+    section = _page(_with(tiny("report", "creator_overview"), frame("daily_activity", rows))).section("At a glance")
     assert "Watch time | 7 min\n" in section and "Learners a day | 7 | the same as before" in section
 
 
@@ -434,7 +462,7 @@ def test_money_quizzes_hours_and_advice() -> None:
     assert re.search(r"At risk \| quiet for 7 to 14 days \| \d+ \| \d+% \| was \d+", page.section("Where students stand"))
     titles = [text for path, text in page.texts if path[-1:] == ("h2",)]
     assert titles == [
-        "Who slipped", "What happened", "When students learn", "Where students stand", "Videos", "Quizzes", "What students ask", "Revenue",
+        "At a glance", "Who slipped", "What happened", "When students learn", "Where students stand", "Videos", "Quizzes", "What students ask", "Revenue",
         "What to do next", "Changed since the last report", "What the numbers mean", "The raw files",
     ]  # fmt: skip
 
@@ -593,12 +621,46 @@ def test_numbers_and_dates_stay_on_one_line(browser: Browser, tmp_path: Path, wi
     (tmp_path / "page.html").write_text(_html(_edit(document, "creator_overview", watch_30d_seconds=351_001)), encoding="utf-8")
     page.goto((tmp_path / "page.html").as_uri())
     shown = page.evaluate(
-        "[...document.querySelectorAll('.leading b, .group b, h3 time, .facts time')]"
-        ".map(one => { const range = document.createRange(); range.selectNodeContents(one); return [one.textContent, range.getClientRects().length] })"
+        "[...document.querySelectorAll('.slip b, .leading b, .group b, h3 time, .facts time')].map(one => {"
+        "  const range = document.createRange(); range.selectNodeContents(one);"
+        "  const tops = [...range.getClientRects()], first = tops[0].bottom;"
+        "  return [one.textContent, tops.filter(rect => rect.top >= first).length + 1, one.scrollWidth - one.clientWidth] })"
     )
-    texts = [text for text, _ in shown]
+    texts = [text for text, _, _ in shown]
     assert texts.count("97\u00a0h\u00a030\u00a0min") == 2 and "2026-02-23" in texts
-    assert [text for text, lines in shown if lines > 1] == []
+    assert [text for text, lines, _ in shown if lines > 1] == []
+    assert [text for text, _, beyond in shown if beyond > 0] == [], "wider than their cell"
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 664), (1280, 720)])
+@pytest.mark.parametrize("name", ["believable", "weekly", "hostile"])
+def test_the_numbers_that_lead_are_the_largest_and_seen_without_scrolling(
+    browser: Browser, site: tuple[str, list[str]], name: str, width: int, height: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(f"{site[0]}/{name}.html")
+    size = "one => parseFloat(getComputedStyle(one).fontSize)"
+    slip, *week = page.evaluate(f"[...document.querySelectorAll('.slip b, .leading b')].map({size})")
+    rest = page.evaluate(
+        f"Math.max(...[...document.querySelectorAll('h1, h2, h3, p:not(.slip), dl b, td')].filter(one => !one.closest('.leading')).map({size}))"
+    )
+    assert len(week) == 4 and slip >= 1.9 * max(week) and min(week) >= 1.15 * rest
+    assert page.evaluate("document.querySelector('.leading').getBoundingClientRect().bottom") < height
+    accent = "rgb(156, 63, 30)"
+    assert page.evaluate("[...document.querySelectorAll('.slip b, .leading b')].map(one => getComputedStyle(one).color)").count(accent) == 1
+    page.close()
+
+
+def test_the_glossary_is_short_until_it_is_asked_for(browser: Browser, site: tuple[str, list[str]]) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{site[0]}/believable.html")
+    height = "document.querySelector('[aria-labelledby=meaning]').offsetHeight"
+    closed = page.evaluate(height)
+    assert closed < 500 and not page.get_by_text("Of its viewers, the share who finished it.").is_visible()
+    page.locator(".glossary summary", has_text="Videos").focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_text("Of its viewers, the share who finished it.").is_visible() and page.evaluate(height) > closed + 200
     page.close()
 
 
@@ -616,13 +678,26 @@ def test_other_wordings_of_a_question_are_whole_on_screen_and_paper(browser: Bro
     page.close()
 
 
+def test_the_foot_is_whole_and_numbers_in_tables_do_not_break(browser: Browser, site: tuple[str, list[str]]) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto(f"{site[0]}/hostile.html")
+    last = page.locator("footer p").last
+    assert last.inner_text().endswith("those are in students.csv.") and last.evaluate("one => one.scrollHeight <= one.clientHeight + 1")
+    page.goto(f"{site[0]}/believable.html")
+    assert {"3\u00a0h\u00a020\u00a0min", "3\u00a0h"} <= set(page.locator("[aria-labelledby=changes] td").all_text_contents())
+    page.close()
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_it_prints(browser: Browser, site: tuple[str, list[str]], name: str) -> None:
     page = browser.new_page(color_scheme="dark")
     page.goto(f"{site[0]}/{name}.html")
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert page.evaluate("[...document.querySelectorAll('details')].every(one => getComputedStyle(one).display === 'none')")
+    assert page.evaluate("[...document.querySelectorAll('details:not(.glossary)')].every(one => getComputedStyle(one).display === 'none')")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.glossary dd')].every(one => one.checkVisibility({contentVisibilityAuto: true}) && one.offsetHeight > 10)"
+    )
     pages = page.pdf(format="A4").count(b"/Type /Page\n")
     assert 1 <= pages <= 9
     page.close()

@@ -11,7 +11,7 @@ from reports.wording import clean, say_count, say_many, say_rate, say_zone
 
 @dataclass(frozen=True)
 class Head:
-    """`page_title` is for the browser's tab; `short` is two or three sentences."""
+    """`page_title` is for the browser's tab; `short` is a few sentences that stand below the leading numbers."""
 
     page_title: str
     kicker: str
@@ -58,18 +58,7 @@ def _short(reading: Reading) -> list[str]:
         sentences.append(
             f"{seen} of {say_many(row['student_count'], 'student')}{share} {was} seen in the app in the last 7 days, today included."
         )
-    return [
-        re.sub(r"(\d) (?=\w)", "\\1\u00a0", text) for text in (*sentences, *_slipping(reading), *_weak_videos(reading), *_restated(reading))
-    ]
-
-
-def _slipping(reading: Reading) -> list[str]:
-    table = reading.table("student_engagement_tiers")
-    if table is None:
-        return []
-    is_listed = pc.and_(pc.equal(table["tier"], "at_risk"), pc.invert(pc.fill_null(pc.equal(table["lifecycle_stage"], "completed"), False)))
-    count = pc.sum(is_listed).as_py() or 0
-    return [f"{say_many(count, 'student')} {'is' if count == 1 else 'are'} slipping away."] if count else ["Nobody is slipping away."]
+    return [re.sub(r"(\d) (?=\w)", "\\1\u00a0", text) for text in (*sentences, *_weak_videos(reading), *_restated(reading))]
 
 
 def _restated(reading: Reading) -> list[str]:

@@ -1,16 +1,12 @@
-"""What happened, in numbers: four that lead, the rest in groups; a column of `creator_overview` that is new joins the last group."""
+"""What happened, in numbers of longer spans than the week that leads the page (lead.py); a column of `creator_overview` that is new joins the last group."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from reports.reading import Reading
 from reports.sections.values import say_value
-from reports.wording import DASH, clean, say_count, say_duration, say_growth, say_rate, say_trend
+from reports.wording import DASH, clean, say_count, say_duration, say_growth, say_rate
 
 # shown by this module, by the tiers or in the page's head, or of other windows than the page's; every other column is new to the page
 _KNOWN = {
@@ -50,10 +46,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Numbers:
-    """`span` says which days the leading ones are of; `empty` says why there are none at all."""
+    """`empty` says why there are none at all."""
 
-    span: str
-    leading: list[Number]
     groups: list[Group]
     empty: str | None
 
@@ -62,46 +56,9 @@ def build(reading: Reading) -> Numbers:
     """The section from `creator_overview`."""
     row = reading.overview
     if row is None:
-        return Numbers("", [], [], reading.absence("creator_overview", "the key numbers", "No key numbers yet."))
+        return Numbers([], reading.absence("creator_overview", "the key numbers", "No key numbers yet."))
     groups = [_month(row), _watching(row), _news(reading, row)]
-    return Numbers(_span(reading), _leading(reading), [group for group in groups if group.numbers or group.empty], None)
-
-
-def _span(reading: Reading) -> str:
-    first, last = (reading.say_day(day) for day in (reading.week[0], reading.week[-1]))
-    return f"The week from {first} to {last}" if reading.document.is_weekly else f"The 7 days from {first} to {last}"
-
-
-def _leading(reading: Reading) -> list[Number]:
-    """The week that is over beside the one before, from the days of `daily_activity`."""
-    now, before = _week(reading, 0), _week(reading, 7)
-    return [
-        _moved(reading, "Learners a day", now["active_student_count"], before["active_student_count"], lambda total: say_count(total / 7)),
-        _moved(reading, "New students", now["new_student_count"], before["new_student_count"], say_count),
-        _moved(reading, "Videos completed", now["completion_count"], before["completion_count"], say_count),
-        _moved(reading, "Watch time", now["watch_seconds"], before["watch_seconds"], say_duration),
-    ]  # fmt: skip
-
-
-def _week(reading: Reading, back: int) -> dict[str, int | None]:
-    """Sums over the report's seven days, or as many days `back`. What partial days do not know makes a sum None; days without a row are 0."""
-    table = reading.table("daily_activity")
-    names = ("active_student_count", "new_student_count", "completion_count", "watch_seconds")
-    wanted = pa.array([day - timedelta(days=back) for day in reading.week])
-    days = table.filter(pc.is_in(table["activity_on"], wanted)).select([*names, "is_partial"]).to_pylist() if table is not None else []
-    if not days:  # before the creator's first day
-        return dict.fromkeys(names)
-    is_partial = any(row["is_partial"] for row in days)
-    sums: dict[str, int | None] = {name: sum(row[name] or 0 for row in days) for name in names}
-    return sums | dict.fromkeys(("completion_count", "watch_seconds")) if is_partial else sums
-
-
-def _moved(reading: Reading, label: str, now: int | None, before: int | None, say: Callable[[float], str]) -> Number:
-    direction = None if now is None or before is None or now == before else ("up" if now > before else "down")
-    trend = say_trend(now, before, say)
-    if trend and direction:
-        trend += f" {reading.week_before}"
-    return Number(label, DASH if now is None else say(now), None, trend, direction)
+    return Numbers([group for group in groups if group.numbers or group.empty], None)
 
 
 def _month(row: Mapping[str, Any]) -> Group:

@@ -14,10 +14,10 @@ _SHOWN = 20
 _MEMBERSHIPS = {"active": None, "trialing": "on trial", "cancelled": "membership cancelled", "expired": "membership expired"}
 _FLAGS = {"has_failed_twice": "failed a quiz twice", "has_payment_failed": "last payment failed"}
 _COLUMNS = [
-    "student_id", "name", "tier", "lifecycle_stage", "membership_status", "joined_at", "last_active_at", "videos_watched_count",
+    "student_id", "name", "tier", "membership_status", "joined_at", "last_active_at", "videos_watched_count",
     "watch_seconds", "has_slipped", *_FLAGS,
 ]  # fmt: skip
-"""What the list reads: rows are chosen in three steps, and each copies all columns."""
+"""What the list reads: rows are chosen in two steps, and each copies all columns."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Student:
 
 @dataclass(frozen=True)
 class Slipped:
-    """`empty` says why there is no list. `since` compares with a week ago; `rest` and `completed` are about who is not on the list."""
+    """`empty` says why there is no list. `since` tells of the last 7 days; `rest` and `completed` are about who is not on the list."""
 
     students: list[Student]
     heading: str | None
@@ -46,13 +46,11 @@ class Slipped:
 def build(reading: Reading) -> Slipped:
     """The section from `student_engagement_tiers`; without it, the count from `creator_overview`."""
     table = reading.table("student_engagement_tiers")
-    if table is None:
+    if table is None or reading.is_slipping is None:
         return Slipped([], None, None, None, None, _absence(reading))
     table = table.select(_COLUMNS)
-    at_risk = table.filter(pc.equal(table["tier"], "at_risk"))
-    has_completed = pc.fill_null(pc.equal(at_risk["lifecycle_stage"], "completed"), False)
-    listed = at_risk.filter(pc.invert(has_completed))
-    done = at_risk.num_rows - listed.num_rows
+    listed = table.filter(reading.is_slipping)
+    done = (pc.sum(pc.equal(table["tier"], "at_risk")).as_py() or 0) - listed.num_rows
     completed = None
     if done:
         completed = f"{say_count(done)} more {'was' if done == 1 else 'were'} quiet as long after completing every video, and {'is' if done == 1 else 'are'} not listed."
@@ -60,7 +58,7 @@ def build(reading: Reading) -> Slipped:
     return Slipped(
         students=[_student(reading, row) for row in _worth_most(listed).to_pylist()],
         heading=f"{say_many(listed.num_rows, 'student')} at risk",
-        since=_since(reading, table, at_risk.num_rows),
+        since=_since(table),
         rest=f"And {say_count(rest)} more, in students.csv." if rest > 0 else None,
         completed=completed,
         empty=None if listed.num_rows else "Nobody is slipping away. Every student was seen lately, or was lost earlier than that.",
@@ -73,21 +71,16 @@ def _absence(reading: Reading) -> str | None:
     return reading.absence("student_engagement_tiers", "the list of students", "No students yet.")
 
 
-def _since(reading: Reading, table: pa.Table, now: int) -> str | None:
+def _since(table: pa.Table) -> str | None:
     """What became of the tiers within seven days."""
     slipped = table.filter(pc.fill_null(table["has_slipped"], False))
     counts = {row["values"]: row["counts"] for row in pc.value_counts(slipped["tier"]).to_pylist()}
-    parts = []
-    if slipped.num_rows:
-        to = [f"{say_count(counts[tier])} to {word}" for tier, word in (("at_risk", "at risk"), ("inactive", "inactive")) if tier in counts]
-        others = slipped.num_rows - counts.get("at_risk", 0) - counts.get("inactive", 0)
-        to += [f"{say_count(others)} to a lower tier"] if others else []
-        parts.append(f"In the last 7 days {say_many(slipped.num_rows, 'student')} slipped: {', '.join(to)}.")
-    before = reading.tiers_a_week_ago
-    if before is not None:
-        was = before.get("at_risk", 0)
-        parts.append(f"A week ago {say_count(was)} were at risk." if was != now else "As many were at risk a week ago.")
-    return " ".join(parts) or None
+    if not slipped.num_rows:
+        return None
+    to = [f"{say_count(counts[tier])} to {word}" for tier, word in (("at_risk", "at risk"), ("inactive", "inactive")) if tier in counts]
+    others = slipped.num_rows - counts.get("at_risk", 0) - counts.get("inactive", 0)
+    to += [f"{say_count(others)} to a lower tier"] if others else []
+    return f"In the last 7 days {say_many(slipped.num_rows, 'student')} slipped: {', '.join(to)}."
 
 
 def _worth_most(listed: pa.Table) -> pa.Table:
