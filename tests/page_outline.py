@@ -48,6 +48,8 @@ class Page(HTMLParser):
         assert len(names) == len(set(names)), f"an attribute twice in {tag}"
         self.elements.append((tag, {name: value or "" for name, value in attrs}, tuple(self._open)))
         self._break(tag)
+        if tag == "summary":
+            self.lines[-1] += "▸ "
         if tag not in _VOID:
             self._open.append(tag)
 
@@ -72,7 +74,7 @@ class Page(HTMLParser):
         if is_inside and tag in _PARTS:
             self.lines[-1] += " | "
         elif not is_inside and tag in _BLOCKS:
-            self.lines.append("▸ " if tag == "summary" and "summary" not in self._open else "")
+            self.lines.append("")
 
     @property
     def text(self) -> str:

@@ -12,45 +12,33 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from reports.document import Document
 from reports.formats import FORMATS
-from tests.report_rows import (
-    AS_OF,
-    COLUMNS,
-    ROW_LEVEL,
-    advice,
-    days,
-    document,
-    doings,
-    frame,
-    hours,
-    identity,
-    overview,
-    questions,
-    quizzes,
-    restatements,
-    revenue,
-    students,
-    transitions,
-    videos,
-)  # fmt: skip
+from tests.report_overview import overview
+from tests.report_rows import AS_OF, COLUMNS, ROW_LEVEL, TITLES, advice, document, doings, frame, identity, questions, restatements, revenue
+from tests.report_school import School, enrol
+
+_BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def believable(count: int = 1240, seed: int = 4) -> Document:
     """A creator with a school of photography."""
-    dice = random.Random(seed)
-    creator = identity(dice)
-    people, clips = students(count, dice, creator), videos(creator, dice, count // 2)
-    failed, wrong = quizzes(creator, dice, count // 6)
-    page = _page("Northlight School of Photography", {
-        "hourly_activity": hours(creator, dice, count / 60), "tier_transitions": transitions(creator, people), "quiz_analytics": failed,
-        "quiz_question_analytics": wrong, "revenue_overview": revenue(creator), "recommendations": advice(creator, people, clips),
-        "restatements": restatements(creator),
-        "creator_overview": [overview(creator, "Northlight School of Photography", people, clips)], "daily_activity": days(creator, dice, count / 9),
-        "video_analytics": clips, "student_engagement_tiers": people, "top_questions": questions(creator, 7),
-    })  # fmt: skip
+    school, asked = School.of(identity(random.Random(seed)), random.Random(seed), count, _BERLIN), questions("", 7)
+    page = _page("Northlight School of Photography", _marts(school, "Northlight School of Photography", asked))
     return replace(page, last_report_as_of=AS_OF - timedelta(days=1))
+
+
+def _marts(school: School, company: str, asked: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """All marts of the page, each counted from the same students."""
+    creator, people, clips, days, (tried, wrong) = school.creator, school.students, school.videos(asked), school.days(), school.quizzes()
+    return {
+        "creator_overview": [overview(school, company, people, clips, asked)], "daily_activity": days, "hourly_activity": school.hours(),
+        "student_engagement_tiers": people, "tier_transitions": school.transitions(), "video_analytics": clips, "quiz_analytics": tried,
+        "quiz_question_analytics": wrong, "top_questions": [one | {"creator_id": creator} for one in asked], "revenue_overview": revenue(creator),
+        "recommendations": advice(creator, people, clips, tried, asked), "restatements": restatements(creator, days),
+    }  # fmt: skip
 
 
 def weekly() -> Document:
@@ -61,7 +49,11 @@ def weekly() -> Document:
 def empty() -> Document:
     """A creator who signed up a minute ago."""
     creator = identity(random.Random(0))
-    return _page("Fresh Start Ltd", {name: [] for name in COLUMNS} | {"creator_overview": [overview(creator, "Fresh Start Ltd", [], [])]})
+    return _page(
+        "Fresh Start Ltd",
+        {name: [] for name in COLUMNS}
+        | {"creator_overview": [overview(School(creator, random.Random(0), [], _BERLIN), "Fresh Start Ltd", [], [], [])]},
+    )
 
 
 HOSTILE = [
@@ -75,7 +67,8 @@ def hostile() -> Document:
     """A creator whose every text is an attack or an accident."""
     dice = random.Random(9)
     creator = identity(dice)
-    people, clips, asked = students(len(HOSTILE) * 3, dice, creator), videos(creator, dice, 40), questions(creator, 7)
+    school, asked = School.of(creator, dice, len(HOSTILE) * 3, _BERLIN), questions(creator, 7)
+    people, clips = school.students, school.videos(asked)
     for number, student in enumerate(people):
         student |= {
             "name": HOSTILE[number % len(HOSTILE)],
@@ -96,54 +89,43 @@ def hostile() -> Document:
             "ask_count": 20 - number,
             "example_wordings": json.dumps(HOSTILE[number : number + 3]),
         }
-    failed, wrong = quizzes(creator, dice, 40)
+    failed, wrong = school.quizzes()
     for number, line in enumerate([*failed, *wrong]):
         line |= {"title" if line in failed else "question": HOSTILE[number + 1]}
-    told = advice(creator, people[:8], clips)
+    told = advice(creator, people[:8], clips, failed, asked)
     for number, line in enumerate(told):
         line |= {"about": HOSTILE[number % len(HOSTILE)], "reason": HOSTILE[(number + 5) % len(HOSTILE)]}
     extra = frame("course_progress", [{"course": text, "started_count": 3, "completed_rate": None} for text in HOSTILE],
                   "course started_count completed_rate", "Courses <i>& more</i>")  # fmt: skip
     page = _page("</title><script>alert('x')</script>\u202e" + "Company & Söhne " * 700, {
-        "creator_overview": [overview(creator, "x", people, clips)], "daily_activity": days(creator, dice, 30, 9), "video_analytics": clips,
+        "creator_overview": [overview(school, "x", people, clips, asked)], "daily_activity": school.days(9), "video_analytics": clips,
         "student_engagement_tiers": people, "top_questions": asked, "quiz_analytics": failed, "quiz_question_analytics": wrong, "recommendations": told,
-        "hourly_activity": hours(creator, dice, 1), "tier_transitions": transitions(creator, people), "revenue_overview": revenue(creator),
+        "hourly_activity": school.hours(), "tier_transitions": school.transitions(), "revenue_overview": revenue(creator),
     })  # fmt: skip
     return document("report", page.title, page.creator_name, "creator_overview", {**page.frames, "course_progress": extra}, "Not/A_Zone")
 
 
 def tiny(report: str, main: str) -> Document:
     """Three students and three videos, with the awkward values that formats must hold: small enough to read as a golden file."""
-    dice = random.Random(2)
-    creator = identity(dice)
-    people, clips = students(3, dice, creator), videos(creator, dice, 40)[:3]
-    people[0] |= {
-        "name": "=SUM(A1)",
-        "email": None,
-        "tier": "at_risk",
-        "lifecycle_stage": "learning",
-        "tier_reason": "No activity since 20 February 2026",
-    }
-    people[0] |= {"last_active_at": AS_OF - timedelta(days=9, hours=11, microseconds=250_000), "avg_completion_rate": None}
-    people[1] |= {"name": 'Zoë "Z" Ito, Jr.', "email": ""}
-    people[2] |= {"name": "'+1\r\n\\ 👩🏽‍🚀"}
-    people[2] |= {"tier": "engaged", "last_active_at": AS_OF - timedelta(hours=5), "tier_reason": "16 videos, last active on 2 March 2026"}
-    clips[1] |= {
-        "completion_count": 8,
-        "completion_rate": 0.2222,
-        "title": "-5 °C: \tcold cameras",
-        "needs_attention": True,
-        "attention_reason": "8 of 36 viewers finished the video, under 30%",
-    }
-    rows = {
-        "creator_overview": [overview(creator, "Tiny & Sons", people, clips)], "daily_activity": days(creator, dice, 3, 40), "video_analytics": clips,
-        "student_engagement_tiers": people, "top_questions": questions(creator, 3), "hourly_activity": hours(creator, dice, 0.2),
-        "tier_transitions": transitions(creator, people), "revenue_overview": revenue(creator), "recommendations": advice(creator, people, clips),
-        "restatements": restatements(creator),
-    }  # fmt: skip
-    rows["quiz_analytics"], rows["quiz_question_analytics"] = quizzes(creator, dice, 12)
+    dice, zone = random.Random(16), ZoneInfo("Asia/Kathmandu")
+    known = [
+        enrol(dice, zone, timedelta(days=40), timedelta(days=9, hours=11, microseconds=250_000), 2),
+        enrol(dice, zone, timedelta(days=20, hours=3), None, 0),
+        enrol(dice, zone, timedelta(days=27), timedelta(hours=5), 3),
+    ]
+    titles = [TITLES[0], TITLES[1], "-5 °C: \tcold cameras"]
+    asked = [
+        one | {"related_video_title": titles[2] if one["related_video_title"] else None}
+        for one in questions("", 3, sum(bool(one.begun) for one in known))
+    ]
+    school = School(identity(random.Random(2)), dice, known, zone, titles)
+    for student, name, email in zip(
+        school.students, ("=SUM(A1)", 'Zoë "Z" Ito, Jr.', "'+1\r\n\\ 👩🏽‍🚀"), (None, "", "zoe@example.org"), strict=True
+    ):
+        student |= {"name": name, "email": email}
+    rows = _marts(school, "Tiny & Sons", asked)
     if main in ROW_LEVEL:
-        rows |= doings(creator, people, clips)
+        rows |= doings(school.creator, school.students, rows["video_analytics"])
     frames = {name: frame(name, found) for name, found in rows.items()}
     return replace(
         document(report, "Creator report", "Tiny & Sons", main, frames, "Asia/Kathmandu"), last_report_as_of=AS_OF - timedelta(days=1)

@@ -1,6 +1,7 @@
-"""Rows to test reports with, made from a seed, in the columns of the marts that the page shows.
+"""Rows to test reports with, in the columns of the marts that the page shows.
 
-Belongs here: schemas, frames and believable rows. Does not: whole documents (report_documents.py), checks, the real marts.
+Belongs here: schemas, frames and rows that no other row counts. Does not: students and what they did (report_school.py), whole documents
+(report_documents.py), checks, the real marts.
 Tables of names and columns make this module longer than most.
 """
 
@@ -203,11 +204,6 @@ def identity(seed: random.Random) -> str:
     return str(uuid.UUID(int=seed.getrandbits(128), version=4))
 
 
-def students(count: int, seed: random.Random, creator: str) -> list[dict[str, Any]]:
-    """Students who fade, rush, never start and complete."""
-    return [_student(seed, creator) for _ in range(count)]
-
-
 def doings(creator: str, people: Sequence[Mapping[str, Any]], clips: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """What the first students did, by row-level mart: a video each, a conversation, a quiz."""
     who = [
@@ -240,175 +236,24 @@ def doings(creator: str, people: Sequence[Mapping[str, Any]], clips: Sequence[Ma
     }
 
 
-def _student(seed: random.Random, creator: str) -> dict[str, Any]:
-    joined = AS_OF - timedelta(days=seed.randint(1, 300), seconds=seed.randint(0, 86400))
-    days = (AS_OF - joined).days
-    idle = min(days, int(seed.expovariate(1 / 6)))
-    videos = min(16, int(seed.expovariate(1 / 6))) if seed.random() < 0.93 else 0
-    active = AS_OF - timedelta(days=idle, seconds=seed.randint(0, 40000)) if videos else None
-    completion = round(seed.betavariate(5, 2), 4) if videos else None
-    idle = (AS_OF - (active or joined)).days
-    since = active or joined
-    tier, reason = _tier(idle, days, videos, completion or 0, f"{since.day} {since:%B %Y}", f"{joined.day} {joined:%B %Y}")
-    name = f"{seed.choice(FIRST)} {seed.choice(LAST)}"
-    return {
-        "creator_id": creator, "student_id": identity(seed), "name": name, "email": f"{name.lower().replace(' ', '.')}@example.org",
-        "membership_status": seed.choices(["active", "trialing", "cancelled", "expired"], [90, 4, 4, 2])[0], "joined_at": joined,
-        "last_active_at": active, "tier": tier, "tier_reason": reason,
-        "status_filter": {"inactive": "inactive", "at_risk": "at-risk"}.get(tier, "active"),
-        "lifecycle_stage": "not_started" if not videos else "completed" if videos == 16 and (completion or 0) > 0.85 else "learning",
-        "rules_version": 1, "videos_watched_count": videos, "avg_completion_rate": completion, "watch_seconds": videos * seed.randint(200, 900),
-        "quiz_attempt_count": videos // 3, "quiz_passed_count": videos // 4, "message_count": seed.randint(0, 9), "xp_points": videos * 40,
-        "level": 1 + videos // 4, "streak_days": seed.randint(0, 12) if idle == 0 else 0, "has_slipped": tier == "at_risk" or (tier == "inactive" and idle < 21),
-        "has_failed_twice": seed.random() < 0.06, "is_stalled": seed.random() < 0.1, "has_payment_failed": seed.random() < 0.03,
-    }  # fmt: skip
-
-
-def _tier(idle: int, days: int, videos: int, completion: float, since: str, joined: str) -> tuple[str, str]:
-    if idle >= 14:
-        return "inactive", f"No activity since {since}"
-    if idle >= 7:
-        return "at_risk", f"No activity since {since}"
-    if days >= 7 and videos < 3:
-        return "low_engagement", f"{videos} videos since joining on {joined}"
-    if videos >= 10 and completion >= 0.75:
-        return "highly_engaged", f"{videos} videos at {completion:.1%} mean completion, last active on {since}"
-    return (
-        ("engaged", f"{videos} videos, last active on {since}") if videos >= 5 else ("moderate", f"{videos} videos, last active on {since}")
-    )
-
-
-def days(creator: str, seed: random.Random, scale: float, length: int = 140) -> list[dict[str, Any]]:
-    """Days of activity with a slow rise, quiet weekends and a quiet Christmas."""
+def questions(creator: str, count: int, students: int = 100) -> list[dict[str, Any]]:
+    """Questions, the last of them asked only once; nobody asks who is not there."""
     rows = []
-    for back in range(length, -1, -1):
-        day = TODAY - timedelta(days=back)
-        level = (
-            scale
-            * (0.6 + 0.4 * (length - back) / length)
-            * (0.62 if day.weekday() >= 5 else 1)
-            * (0.45 if (day.month, day.day) in CHRISTMAS else 1)
-        )
-        active = int(level * seed.uniform(0.85, 1.15) * (0.2 if back == 0 else 1))
+    for number, text in enumerate(QUESTIONS[:count]):
+        asks = max(1, (count - number) * 3 - 2)
+        week = min(asks, max(0, 4 - number))
+        month = min(asks, max(week, count - number))
+        weekly = (month - week) / 3
+        last = AS_OF - timedelta(days=number * 2, hours=3)
         rows.append({
-            "creator_id": creator, "activity_on": day, "is_partial": False, "watch_seconds": active * seed.randint(900, 1500), "completion_count": active // 3,
-            "active_student_count": active, "watching_student_count": int(active * 0.9),
-            "quizzing_student_count": active // 4, "chatting_student_count": active // 6, "submitting_student_count": active // 20,
-            "videos_watched_count": int(active * 1.7), "quiz_attempt_count": active // 3, "message_count": active // 2,
-            "new_student_count": int(scale * seed.uniform(0, 0.06)),
-        })  # fmt: skip
-    return rows
-
-
-CHRISTMAS = {(12, day) for day in range(24, 32)} | {(1, 1)}
-
-
-def videos(creator: str, seed: random.Random, viewers: int) -> list[dict[str, Any]]:
-    """Videos with early and late drop-off, two of which need attention."""
-    rows = []
-    for number, title in enumerate(TITLES):
-        seen = int(viewers * 0.9**number)
-        rate = round(seed.uniform(0.15, 0.29) if number in (6, 10) else seed.uniform(0.42, 0.91), 4)
-        duration = seed.randint(240, 2400)
-        rows.append({
-            "creator_id": creator, "video_id": identity(seed), "course_id": identity(seed), "title": title, "category": "Photography",
-            "duration_seconds": duration, "viewer_count": seen, "avg_completion_rate": round(min(1, rate + 0.1), 4),
-            "avg_watch_seconds": round(duration * rate, 2), "completion_count": int(seen * rate), "completion_rate": rate if seen else None,
-            "high_engagement_count": int(seen * rate), "low_engagement_count": seen // 9, "avg_drop_off_rate": 0.3412,
-            "drop_off_second": int(duration * seed.uniform(0.15, 0.6)), "last_viewed_at": AS_OF - timedelta(hours=number) if seen else None,
-            "needs_attention": number in (6, 10),
-            "attention_reason": f"{int(seen * rate)} of {seen} viewers finished the video, under 30%" if number in (6, 10) else None,
-            "retention_rates": json.dumps([round(max(rate, 1 - (1 - rate) * min(1, (step / 14) ** 0.7)), 4) for step in range(1, 21)]) if seen else None,
-        })  # fmt: skip
-    return rows
-
-
-def questions(creator: str, count: int) -> list[dict[str, Any]]:
-    """Questions, the last of them asked only once."""
-    return [
-        {
-            "creator_id": creator, "question_id": f"q{number}", "question": text, "ask_count": max(1, (count - number) * 3 - 2),
-            "student_count": max(1, (count - number) * 2), "ask_7d_count": max(0, 4 - number), "ask_30d_count": max(1, count - number),
-            "satisfaction_rate": None if number == 3 else round(0.9 - number * 0.08, 4), "first_asked_at": AS_OF - timedelta(days=70),
-            "last_asked_at": AS_OF - timedelta(days=number * 2, hours=3), "trend": ("emerging", "steady", "fading")[number % 3],
+            "creator_id": creator, "question_id": f"q{number}", "question": text, "ask_count": asks, "student_count": min(asks, students, (count - number) * 2),
+            "ask_7d_count": week, "ask_30d_count": month, "satisfaction_rate": None if number == 3 else round(0.9 - number * 0.08, 4),
+            "first_asked_at": AS_OF - timedelta(days=70) if asks > month else last, "last_asked_at": last,
+            "trend": "emerging" if week >= 3 and week >= 2 * weekly else "fading" if weekly and week <= weekly / 2 else "steady",
             "related_video_title": TITLES[number + 2] if number % 2 == 0 else None, "related_video_second": 95 + number if number % 4 == 0 else None,
             "example_wordings": json.dumps(ALSO_ASKED[number % 4], ensure_ascii=False) if number % 4 < len(ALSO_ASKED) else None,
-        }
-        for number, text in enumerate(QUESTIONS[:count])
-    ]  # fmt: skip
-
-
-def overview(creator: str, company: str, people: Sequence[Mapping[str, Any]], clips: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The creator's row, adding up with the students and videos."""
-    tiers = [student["tier"] for student in people]
-    idle = [(AS_OF - student["last_active_at"]).days if student["last_active_at"] else 999 for student in people]
-    active_30 = sum(days < 30 for days in idle)
-    total = len(people)
-    return {
-        "creator_id": creator, "company_name": company, "current_plan": "enterprise", "plan_expires_at": None, "timezone": "Europe/Berlin",
-        "today_on": TODAY, "student_count": total, "active_7d_count": sum(days < 7 for days in idle), "active_30d_count": active_30,
-        "active_30d_rate": round(active_30 / total, 4) if total else None, "new_30d_count": sum(s["joined_at"] > AS_OF - timedelta(30) for s in people),
-        "new_prior_30d_count": sum(AS_OF - timedelta(60) < s["joined_at"] <= AS_OF - timedelta(30) for s in people),
-        "active_prior_30d_count": int(active_30 * 0.94), "churn_30d_rate": 0.0874 if total else None,
-        **{f"{tier}_count": tiers.count(tier) for tier in ("inactive", "at_risk", "low_engagement", "highly_engaged", "engaged", "moderate")},
-        "video_count": len(clips), "processed_video_count": len(clips), "total_duration_seconds": sum(clip["duration_seconds"] for clip in clips),
-        "watched_video_count": sum(clip["viewer_count"] > 0 for clip in clips), "completion_count": sum(clip["completion_count"] for clip in clips),
-        "watch_seconds": sum(student["watch_seconds"] for student in people), "avg_completion_rate": 0.6817 if total else None,
-        "quiz_count": 5 if total else 0, "quiz_attempt_count": total * 2, "quiz_pass_rate": 0.7421 if total else None,
-        "avg_quiz_score": 71.38 if total else None, "question_count": total // 2, "answer_count": total // 2,
-        "satisfaction_rate": 0.8125 if total else None, "active_day_30d_count": 30 if total else 0, "avg_daily_active_30d": total / 9,
-        "avg_active_minutes_30d": 21.4 if total else None, "peak_hour_no": 20 if total else None, "peak_hour_rate": 0.1107 if total else None,
-        "completion_30d_count": total // 2, "completion_30d_change": 0.124 if total else None, "watch_30d_seconds": total * 3600,
-        "watch_30d_change": -0.031 if total else None, "has_metadata": False,
-    }  # fmt: skip
-
-
-def hours(creator: str, seed: random.Random, scale: float) -> list[dict[str, Any]]:
-    """Evenings are busy, nights are not, weekends are later."""
-    shape = [1, 0, 0, 0, 0, 1, 2, 4, 6, 7, 8, 8, 9, 8, 7, 8, 9, 11, 14, 18, 20, 15, 8, 3]
-    return [
-        {"creator_id": creator, "weekday_no": day, "hour_no": hour, "student_hour_count": int(level * scale * seed.uniform(0.7, 1.2) * (0.6 if day > 5 else 1))}
-        for day in range(1, 8)
-        for hour, level in enumerate(shape)
-    ]  # fmt: skip
-
-
-def transitions(creator: str, people: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A first tier for everybody two months ago, and the change of the week for those who slipped."""
-    before = {"at_risk": "engaged", "inactive": "at_risk"}
-    rows = []
-    for student in people:
-        first = before.get(student["tier"], student["tier"]) if student["has_slipped"] else student["tier"]
-        rows.append(
-            {
-                "creator_id": creator,
-                "student_id": student["student_id"],
-                "changed_at": AS_OF - timedelta(days=60),
-                "to_tier": first,
-                "rules_version": 1,
-            }
-        )
-        if first != student["tier"]:
-            rows.append({**rows[-1], "changed_at": AS_OF - timedelta(days=2), "from_tier": first, "to_tier": student["tier"]})
-    return rows  # fmt: skip
-
-
-def quizzes(creator: str, seed: random.Random, attempts: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Quizzes, the second of which most fail, and their questions."""
-    found, asked = [], []
-    for number, title in enumerate(("Exposure basics", "Colour spaces", "Composition")):
-        fail = (0.21, 0.58, 0.3)[number]
-        quiz = identity(seed)
-        found.append({
-            "creator_id": creator, "quiz_id": quiz, "title": title, "passing_score": 70, "attempt_count": attempts, "student_count": attempts * 2 // 3,
-            "avg_score": 81.5 - fail * 40, "pass_rate": 1 - fail, "fail_rate": fail, "median_seconds": 240.0, "is_struggling": fail > 0.5 and attempts >= 5,
         })  # fmt: skip
-        asked += [
-            {"creator_id": creator, "quiz_id": quiz, "question_id": f"q{place}", "question_no": place, "question": text, "answer_count": attempts,
-             "wrong_count": int(attempts * wrong), "wrong_rate": wrong}
-            for place, (text, wrong) in enumerate((("Which space is widest?", fail + 0.1), ("What does the histogram show?", fail - 0.1)), 1)
-        ]  # fmt: skip
-    return found, asked
+    return rows
 
 
 def revenue(creator: str) -> list[dict[str, Any]]:
@@ -427,10 +272,22 @@ def revenue(creator: str) -> list[dict[str, Any]]:
     ]
 
 
-def advice(creator: str, people: Sequence[Mapping[str, Any]], clips: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One of each kind, and check-ins for all who are quiet."""
-    rows = [("revise_quiz", "Colour spaces", "Revise the quiz", "58 of 100 attempts failed, over 50%"),
-            ("close_gap", QUESTIONS[0], "Answer it in an FAQ or a video", "14 students asked it in 90 days")]  # fmt: skip
+def advice(
+    creator: str,
+    people: Sequence[Mapping[str, Any]],
+    clips: Sequence[Mapping[str, Any]],
+    tried: Sequence[Mapping[str, Any]],
+    asked: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """What follows from the other rows, and check-ins for all who are quiet and not done."""
+    rows = [
+        ("revise_quiz", quiz["title"], "Revise the quiz", f"{round(quiz['attempt_count'] * quiz['fail_rate'])} of {quiz['attempt_count']} attempts failed, over 50%")
+        for quiz in tried if quiz["is_struggling"]
+    ]  # fmt: skip
+    rows += [
+        ("close_gap", one["question"], "Answer it in an FAQ or a video", f"{one['student_count']} students asked it in 90 days")
+        for one in asked[:1]
+    ]
     rows += [
         ("review_video", clip["title"], "Review the video or split it", clip["attention_reason"])
         for clip in clips
@@ -439,7 +296,7 @@ def advice(creator: str, people: Sequence[Mapping[str, Any]], clips: Sequence[Ma
     rows += [
         ("check_in", one["name"], "Check in with the student", one["tier_reason"])
         for one in people
-        if one["tier"] in ("at_risk", "inactive")
+        if one["tier"] in ("at_risk", "inactive") and one["lifecycle_stage"] != "completed"
     ]
     return [
         {
@@ -455,10 +312,11 @@ def advice(creator: str, people: Sequence[Mapping[str, Any]], clips: Sequence[Ma
     ]
 
 
-def restatements(creator: str) -> list[dict[str, Any]]:
-    """Two numbers of two days."""
-    row = {"creator_id": creator, "as_of": AS_OF}
+def restatements(creator: str, days: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Two numbers of two days: what they are now, and something else before."""
+    row, now = {"creator_id": creator, "as_of": AS_OF}, {day["activity_on"]: day for day in days}
+    changed = ((TODAY - timedelta(days=2), "active_student_count", 1), (TODAY - timedelta(days=5), "watch_seconds", -1200))
     return [
-        row | {"activity_on": TODAY - timedelta(days=2), "metric": "active_student_count", "old_value": 131.0, "new_value": 134.0},
-        row | {"activity_on": TODAY - timedelta(days=5), "metric": "watch_seconds", "old_value": 12_000.0, "new_value": 10_800.0},
+        row | {"activity_on": day, "metric": metric, "old_value": float(now[day][metric] - more), "new_value": float(now[day][metric])}
+        for day, metric, more in changed
     ]

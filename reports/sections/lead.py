@@ -34,7 +34,8 @@ def _slipping(reading: Reading) -> Number | None:
         count = pc.sum(reading.is_slipping).as_py() or 0
         trend, direction = _trend(count, reading.slipping_a_week_ago, say_count)
         label = "student is slipping away" if count == 1 else "students are slipping away"
-        return Number(label, say_count(count), None, f"{trend} a\u00a0week\u00a0ago" if direction else trend, direction)
+        than = trend and f"{trend if direction else 'as many as'} a\u00a0week\u00a0ago"
+        return Number(label, say_count(count), None, than, direction)
     if reading.overview and reading.overview["student_count"]:  # without names, it is not known who of them has completed everything
         count = reading.overview["at_risk_count"] or 0
         return Number("student at risk" if count == 1 else "students at risk", say_count(count))
