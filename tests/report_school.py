@@ -67,12 +67,12 @@ def enrol(seed: random.Random, zone: ZoneInfo, joined: timedelta, idle: timedelt
         return Student(joined_at, None, _back(joined_at, zone), {}, [], [], [])
     last_at = max(joined_at + timedelta(minutes=10), AS_OF - idle)
     first, last = _back(joined_at, zone), _back(last_at, zone)
-    wanted, days = min(first - last + 1, 1 + videos // 2 + (first - last) // 6), {last}
+    wanted, days = min(first - last + 1, 1 + videos // 2 + (first - last) // 6, 1 + 3 * videos), {last}
     for _ in range(3 * wanted):
         day = seed.randint(last, first)
         if len(days) < wanted and seed.random() < _level(day):
             days.add(day)
-    learned = {day: seed.randint(600, 1800) for day in sorted(days, reverse=True)}
+    learned = {day: seed.randint(240, 1000) for day in sorted(days, reverse=True)}
     is_diligent = seed.random() < 0.08
     begun = [
         (day, 1.0 if seed.random() < (0.995 if is_diligent else finish) else round(seed.uniform(0.05, 0.95), 4))
