@@ -75,6 +75,7 @@ def hostile() -> Document:
             "tier": "at_risk",
             "lifecycle_stage": "learning",
             "watch_seconds": 1000 - number,
+            "has_slipped": True,
         }
         student |= {"last_active_at": AS_OF - timedelta(days=8), "tier_reason": "No activity since 22 February 2026"}
     for number, clip in enumerate(clips):

@@ -106,6 +106,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
     },
 }  # fmt: skip
 """By section of the page its words; the mart and the column that they stand for; what they mean."""
+_MARTS = sorted({mart for words in GROUPS.values() for mart, _, _ in words.values()})
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,9 @@ class Group:
 def build(reading: Reading) -> list[Group]:
     """The terms of the frames that are here, by section, after those that hold for every number."""
     groups = [Group("All numbers", _general(reading))]
+    here = {mart: _columns(reading, mart) for mart in _MARTS}
     for title, words in GROUPS.items():
-        terms = [Term(word, meaning) for word, (mart, column, meaning) in words.items() if _is_here(reading, mart, column)]
+        terms = [Term(word, meaning) for word, (mart, column, meaning) in words.items() if column in here[mart]]
         groups += [Group(title, terms)] if terms else []
     return groups
 
@@ -146,6 +148,6 @@ def _general(reading: Reading) -> list[Term]:
     ]
 
 
-def _is_here(reading: Reading, mart: str, column: str) -> bool:
+def _columns(reading: Reading, mart: str) -> frozenset[str]:
     table = reading.table(mart)
-    return table is not None and column in table.column_names
+    return frozenset() if table is None else frozenset(table.column_names)
