@@ -38,19 +38,27 @@ if __name__ == "__main__":
 
 
 def _children() -> set[psutil.Process]:
-    """Without those that have ended and wait to be asked how: earlier tests of this process may have left some."""
-    alive = [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
-    return {child for child in alive if "spawn_main" in " ".join(child.cmdline())}
+    """Processes below this one that multiprocessing started, and whatever has ended without being waited for: which it was, it cannot say any more."""
+    return {child for child in psutil.Process().children(recursive=True) if _is_spawned_or_left(child)}
+
+
+def _is_spawned_or_left(child: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(child.cmdline())
+    except psutil.ZombieProcess:
+        return True
+    except psutil.NoSuchProcess:  # ended while we looked
+        return False
 
 
 def test_vectors_are_those_of_this_process_and_the_other_one_is_gone_afterwards() -> None:
     before, texts = _children(), ["How do I start?", "Where is my invoice?"]
     with Encoder() as encoder:
         assert (encoder.encode(LETTERS, texts) == LETTERS.encode(texts)).all()
-        assert _children() == before, "letters need no model, and so no process"
+        assert _children() <= before, "letters need no model, and so no process"
         assert (encoder.encode(MEANING, texts) == MEANING.encode(texts)).all()
         assert len(_children() - before) == 1
-    assert _children() == before
+    assert _children() <= before  # who was there may have gone
 
 
 def test_parts_are_read_one_ahead_and_come_in_their_order() -> None:
@@ -66,7 +74,7 @@ def test_a_caller_who_fails_between_two_parts_ends_it_too() -> None:
     with pytest.raises(ZeroDivisionError), Encoder() as encoder:
         for _ in encoder.encode_each(MEANING, parts):
             raise ZeroDivisionError
-    assert _children() == before
+    assert _children() <= before  # who was there may have gone
 
 
 def test_what_goes_wrong_in_it_is_raised_here_and_it_works_on() -> None:
