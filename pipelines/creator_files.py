@@ -1,6 +1,6 @@
 """One creator's published rows as files in the store, with the log around the uploads.
 
-Belongs here: deciding what is unchanged, rendering and uploading one file after the other. Does not: reading rows (frames), the list
+Belongs here: deciding what is unchanged, rendering and uploading one file after the other. Does not: reading rows (frames), where they go (places), the list
 of an edition's files (manifests), one export on request (exports), which creators, shards and processes (render), what a file looks
 like (reports/). Imports no Dagster: worker processes start with it.
 Over 200 lines: one worker, whose methods share its connections and the held place.
@@ -9,19 +9,19 @@ Over 200 lines: one worker, whose methods share its connections and the held pla
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 
-from pipelines import export_log, frames, manifests, ownership, report_status, revocation, warehouse
+from pipelines import export_log, frames, manifests, ownership, places, report_status, warehouse
 from pipelines.catalog import Catalog, Report
 from pipelines.export_log import Entry, LoggedEntry
-from pipelines.problem import Problem, one_line
+from pipelines.places import Place
+from pipelines.problem import one_line
 from pipelines.settings import Settings
 from pipelines.spending import Spending, peak_mb
 from pipelines.store import Store, disposition, object_key
@@ -71,15 +71,6 @@ class Tally:
         """Share of creators whose files are all there, 0 to 1; 1 when there were none."""
         total = self.creators.total()
         return 1.0 if total == 0 else 1 - self.creators["failed"] / total
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a creator's objects lie: the generation that is held, and its keys that were revoked and are never given again."""
-
-    creator_id: str
-    generation: str
-    revoked: set[str]
 
 
 @dataclass(frozen=True)
@@ -143,7 +134,7 @@ class Worker:
         """All files of one creator, and last the manifest that names them."""
         tally = Tally()
         try:
-            with self.held_place(creator_id) as place:
+            with places.held(self.log, self._hold, creator_id, is_alone=True) as place:
                 latest = export_log.latest_files(self.log, creator_id)
                 with self._spending.on("rows"):
                     planned = self._plan(creator_id, latest)
@@ -166,21 +157,6 @@ class Worker:
         if state == "failed":
             report_status.note_failed(self.log, creator_id, self.order.run_id, tally.problems[0])
         return tally
-
-    @contextmanager
-    def held_place(self, creator_id: str) -> Iterator[Place]:
-        """The creator's place in the store, held from the first `started` to the last outcome, so that nobody revokes in between."""
-        try:
-            self.log.execute("insert into ops.generations (creator_id) values (%s) on conflict do nothing", (creator_id,))
-            warehouse.set_role(self._hold, "publisher")
-            row = self._hold.execute("select generation from ops.generations where creator_id = %s for share", (creator_id,)).fetchone()
-            self._hold.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"creator-reports render {creator_id}",))
-            if row is None:
-                raise Problem("its generation was removed while rendering; run again.")
-            yield Place(creator_id, row[0], revocation.revoked_keys(self.log, creator_id))
-        finally:
-            if not self._hold.closed:
-                self._hold.rollback()
 
     def _plan(self, creator_id: str, latest: Mapping[tuple[str, str], LoggedEntry]) -> list[_Planned]:
         """The files that the order names, from one snapshot."""

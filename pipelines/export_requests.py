@@ -1,4 +1,4 @@
-"""Exports that creators ask for through the app: who may have what, made one after the other (formats of the same rows together), with the outcome in the row.
+"""Exports that creators ask for through the app: who may have what, read one after the other (formats of the same rows together), with the outcome in the row.
 
 Belongs here: plan, gate and limit, serving, links. Does not: the rows (export_line), checking filters and making the file (exports), when it is
 looked at (sensors).
@@ -7,17 +7,21 @@ looked at (sensors).
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import psycopg
 
-from pipelines import export_line, export_log, exports, gates, publish, warehouse
+from pipelines import export_line, export_log, gates, publish, warehouse
 from pipelines.catalog import Catalog
 from pipelines.creator_files import Order, Worker
 from pipelines.export_line import Request
 from pipelines.export_wishes import Wanted, check
+from pipelines.exports import Exporter, Made
 from pipelines.problem import Problem, UsageProblem, one_line
 from pipelines.settings import Settings
 
@@ -40,89 +44,123 @@ def serve(
     `note_cause` is told why a request failed; its row says so in words for the creator."""
     counts: Counter[str] = Counter()
     order = Order(run_id, "export request", datetime.now(UTC).date(), ())
-    with warehouse.connect(settings, autocommit=True) as connection:
+    with warehouse.connect(settings, autocommit=True) as connection, ExitStack() as stack:
         export_log.hold_rendering(connection, run_id)
         export_line.tidy(connection)
-        worker, until = None, time.monotonic() + patience.total_seconds()
-        try:
-            while True:
-                requests = export_line.take(connection, run_id, only)
-                if not requests and time.monotonic() >= until:
-                    return counts
-                if not requests:
-                    time.sleep(export_line.POLL_SECONDS)
-                    continue
-                worker = worker or Worker(settings, catalog, order)
-                for request, state, why in _serve_alike(settings, connection, worker, requests):
-                    counts[state] += 1
-                    say(
-                        f"request {request.request_id}: {request.type}.{request.format} of creator {request.creator_id} {_SAID[state]}{why and f': {why}'}"
-                    )
-                    if why:
-                        note_cause(request.request_id, why)
+        desk, until = None, time.monotonic() + patience.total_seconds()
+        while True:
+            requests = export_line.take(connection, run_id, only)
+            if requests:
+                desk = desk or stack.enter_context(_desk(settings, catalog, order))
+                desk.receive(connection, requests)
+            ended = desk.ended() if desk else []
+            for request, state, why in ended:
+                counts[state] += 1
+                what = f"request {request.request_id}: {request.type}.{request.format} of creator {request.creator_id}"
+                say(f"{what} {_SAID[state]}{why and f': {why}'}")
+                if why:
+                    note_cause(request.request_id, why)
+            if requests or ended:
                 until = time.monotonic() + patience.total_seconds()
-        finally:
-            if worker is not None:
-                worker.close()
+            elif desk and desk.is_busy:
+                desk.wait(export_line.POLL_SECONDS)
+            elif time.monotonic() >= until:
+                return counts
+            else:
+                time.sleep(export_line.POLL_SECONDS)
 
 
-def _serve_alike(
-    settings: Settings, connection: psycopg.Connection, worker: Worker, requests: Sequence[Request]
-) -> Iterator[tuple[Request, str, str]]:
-    """Serve requests that want the same rows in different formats; each with its outcome, and why it failed (for us, not for the creator)."""
-    allowed: list[tuple[Request, Wanted]] = []
-    for request in requests:
+_Ended = tuple[Request, str, str]
+"""A request, how it ended, and why it failed (for us, not for the creator)."""
+
+
+@contextmanager
+def _desk(settings: Settings, catalog: Catalog, order: Order) -> Iterator["_Desk"]:
+    with (
+        closing(Worker(settings, catalog, order)) as worker,
+        warehouse.connect(settings, autocommit=True) as outcomes,
+        Exporter(settings, worker) as exporter,
+    ):
+        yield _Desk(settings, exporter, outcomes)
+
+
+class _Desk:
+    """Where requests are received, and their files handed out when they are in the store: by another thread, over the connection `outcomes`."""
+
+    def __init__(self, settings: Settings, exporter: Exporter, outcomes: psycopg.Connection) -> None:
+        self._settings, self._exporter, self._outcomes = settings, exporter, outcomes
+        self._under_way: list[Future[list[_Ended]]] = []
+        self._ended: list[_Ended] = []
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether files are under way."""
+        return bool(self._under_way)
+
+    def receive(self, connection: psycopg.Connection, requests: Sequence[Request]) -> None:
+        """Read the rows of requests that want the same in different formats. When the database is gone, that is raised: the next run takes the requests back."""
+        allowed: list[tuple[Request, Wanted]] = []
+        for request in requests:
+            try:
+                allowed.append((request, _require_allowed(self._settings, connection, self._exporter.worker.catalog, request)))
+            except Problem as problem:
+                self._ended.append((request, export_line.end(connection, request, "refused", reason=str(problem)), ""))
+        if not allowed:
+            return
+        asked = [request for request, _ in allowed]
         try:
-            allowed.append((request, _require_allowed(settings, connection, worker.catalog, request)))
-        except Problem as problem:
-            yield request, export_line.end(connection, request, "refused", reason=str(problem)), ""
-    if not allowed:
-        return
-    made = _make(worker, [wanted for _, wanted in allowed])
-    for (request, _), files in zip(allowed, made, strict=True):
-        if isinstance(files, Exception):
-            told = "it could not be made; the data team knows. Ask again later."
-            yield request, export_line.end(connection, request, "failed", reason=told), one_line(files)
-        else:
-            yield request, _hand_out(settings, connection, worker, request, files), ""
+            self._under_way.append(self._exporter.begin([wanted for _, wanted in allowed], partial(self._hand_out, asked)))
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            self._ended += self._hand_out(asked, [error] * len(asked))
 
+    def ended(self) -> list[_Ended]:
+        """What has ended since this was asked last."""
+        done = [future for future in self._under_way if future.done()]
+        self._under_way = [future for future in self._under_way if future not in done]
+        ended, self._ended = self._ended + [one for future in done for one in future.result()], []
+        return ended
 
-def _make(worker: Worker, wanted: Sequence[Wanted]) -> Sequence[list[export_log.Entry] | Exception]:
-    """What `exports.make_all` gives, or for each the trouble that let it not begin. When the database is gone, that is raised: the next run takes the requests back."""
-    try:
-        made = exports.make_all(worker, wanted)
-    except psycopg.OperationalError:
-        raise
-    except Exception as error:
-        return [error] * len(wanted)
-    for one in made:
-        if isinstance(one, psycopg.OperationalError):
-            raise one
-    return made
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until something ends."""
+        wait(self._under_way, seconds, FIRST_COMPLETED)
 
+    def _hand_out(self, requests: Sequence[Request], made: Sequence[Made]) -> list[_Ended]:
+        ended = []
+        for request, files in zip(requests, made, strict=True):
+            if isinstance(files, psycopg.OperationalError):
+                raise files
+            if isinstance(files, Exception):
+                told = "it could not be made; the data team knows. Ask again later."
+                ended.append((request, export_line.end(self._outcomes, request, "failed", reason=told), one_line(files)))
+            else:
+                ended.append((request, self._link(request, files), ""))
+        return ended
 
-def _hand_out(settings: Settings, connection: psycopg.Connection, worker: Worker, request: Request, files: list[export_log.Entry]) -> str:
-    """Mint the links, note them in the log, and write them into the row unless it was cancelled meanwhile."""
-    row = connection.execute("select status from ops.export_requests where request_id = %s", (request.request_id,)).fetchone()
-    if row != ("rendering",):
-        return "cancelled"
-    links = []
-    for file in files:
-        link = worker.store.sign(file.object_key or "", timedelta(hours=settings.link_hours))
-        export_log.record(worker.log, replace(file, export_id=export_log.new_export_id(), event="linked", expires_at=link.expires_at))
-        links.append(link)
-    return export_line.end(
-        connection,
-        request,
-        "done",
-        row_count=files[0].row_count,
-        byte_count=files[0].byte_count,
-        object_key=files[0].object_key,
-        as_of=files[0].as_of,
-        link=links[0].url,
-        sidecar_link=links[1].url if len(links) > 1 else None,
-        link_ends_at=links[0].expires_at,
-    )
+    def _link(self, request: Request, files: list[export_log.Entry]) -> str:
+        """Mint the links, note them in the log, and write them into the row unless it was cancelled meanwhile."""
+        row = self._outcomes.execute("select status from ops.export_requests where request_id = %s", (request.request_id,)).fetchone()
+        if row != ("rendering",):
+            return "cancelled"
+        links = []
+        for file in files:
+            link = self._exporter.worker.store.sign(file.object_key or "", timedelta(hours=self._settings.link_hours))
+            entry = replace(file, export_id=export_log.new_export_id(), event="linked", expires_at=link.expires_at)
+            export_log.record(self._exporter.worker.log, entry)
+            links.append(link)
+        return export_line.end(
+            self._outcomes,
+            request,
+            "done",
+            row_count=files[0].row_count,
+            byte_count=files[0].byte_count,
+            object_key=files[0].object_key,
+            as_of=files[0].as_of,
+            link=links[0].url,
+            sidecar_link=links[1].url if len(links) > 1 else None,
+            link_ends_at=links[0].expires_at,
+        )
 
 
 def _require_allowed(settings: Settings, connection: psycopg.Connection, catalog: Catalog, request: Request) -> Wanted:

@@ -7,57 +7,100 @@ the files of scheduled editions (creator_files).
 import hashlib
 import queue
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import BinaryIO, cast
+from threading import BoundedSemaphore
+from typing import BinaryIO, TypeVar, cast
 
 import pyarrow as pa
 from adbc_driver_postgresql import StatementOptions
 
-from pipelines import export_log, frames
-from pipelines.creator_files import Place, Worker
+from pipelines import export_log, frames, places, warehouse
+from pipelines.creator_files import Worker
 from pipelines.export_log import Entry
 from pipelines.export_wishes import Selection, Wanted, check
+from pipelines.places import Place
 from pipelines.problem import one_line
+from pipelines.settings import Settings
 from pipelines.store import object_key
 from reports.document import Document, Frame
-from reports.formats import SIDECAR, Format
+from reports.formats import FORMATS, SIDECAR, Format
 
+T = TypeVar("T")
+
+Made = list[Entry] | Exception
+"""What became of a wish: the log's rows of what was uploaded, with keys, rows and bytes, or what went wrong, which the log has too. The second row is a
+CSV's metadata, where wanted."""
+
+_GROUPS = 2
 _IN_MEMORY = 8 << 20  # a larger file is rendered on disk
 _BATCH_BYTES = 2 << 20
 """Rows that the driver reads ahead of us: its own measure, 16 MiB, is more than all the rest that an export holds in memory."""
 
 
-def make(worker: Worker, wanted: Wanted) -> list[Entry]:
-    """Make one file, as `make_all` does; a failure is raised."""
-    (made,) = make_all(worker, [wanted])
-    if isinstance(made, Exception):
-        raise made
-    return made
+class Exporter:
+    """Makes the exports of one worker, group after group: the rows of one group are read while the files of the one before go up.
 
-
-def make_all(worker: Worker, asked: Sequence[Wanted]) -> list[list[Entry] | Exception]:
-    """Make the files of wishes that differ in format alone, each written while the rows are read once for all of them.
-
-    Of each wish the log's rows of what was uploaded, with keys, rows and bytes, or what went wrong, which the log has too. The second row is a CSV's
-    metadata, where wanted. The caller has seen to it that the creator may have it: entitled, gate open. The bytes follow from the rows alone, so asking again
-    while nothing changed gives the same key.
+    The wishes of a group differ in format alone; their rows are read once for all of them. Two groups at most are under way, and their files lie on disk.
     """
-    selections = [check(worker.catalog, wanted) for wanted in asked]
-    with (
-        worker.held_place(asked[0].creator_id) as place,
-        _opened(worker, asked[0], selections[0]) as document,
-        ThreadPoolExecutor(len(asked), "export") as pool,
-    ):
-        pipes = [_Pipe() for _ in asked]
-        made = [
-            pool.submit(_make_files, worker, place, wanted, selection.format, document, pipe)
-            for wanted, selection, pipe in zip(asked, selections, pipes, strict=True)
-        ]
-        _pass_on(document.main.stream or (), pipes)
-    return [_outcome(future.exception()) or future.result() for future in made]
+
+    def __init__(self, settings: Settings, worker: Worker) -> None:
+        self.worker, self._settings = worker, settings
+        self._room = BoundedSemaphore(_GROUPS)
+        self._files = ThreadPoolExecutor(_GROUPS * len(FORMATS), "export")
+        self._ends = ThreadPoolExecutor(_GROUPS, "export end")
+
+    def __enter__(self) -> "Exporter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for all that is under way."""
+        self._ends.shutdown()
+        self._files.shutdown()
+
+    def begin(self, asked: Sequence[Wanted], then: Callable[[list[Made]], T]) -> Future[T]:
+        """Read the rows of a group, and what `then` makes of its files when they have all gone up, one for each wish.
+
+        The caller has seen to it that the creator may have them: entitled, gate open. The bytes follow from the rows alone, so asking again while
+        nothing changed gives the same key. Raises what stands in the way of reading.
+        """
+        self._room.acquire()
+        with ExitStack() as stack:
+            stack.callback(self._room.release)
+            hold = stack.enter_context(warehouse.connect(self._settings))
+            place = stack.enter_context(places.held(self.worker.log, hold, asked[0].creator_id, is_alone=False))
+            files = self._read(place, asked)
+            return self._ends.submit(_end, stack.pop_all(), files, then)
+
+    def make(self, wanted: Wanted) -> list[Entry]:
+        """Make one file alone; a failure is raised. See `Made`."""
+        (made,) = self.make_all([wanted])
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def make_all(self, asked: Sequence[Wanted]) -> list[Made]:
+        """Make the files of one group and wait for them."""
+        return self.begin(asked, lambda made: made).result()
+
+    def _read(self, place: Place, asked: Sequence[Wanted]) -> list[Future[list[Entry]]]:
+        """Pass the rows to a writer for each wish, which goes on to the store by itself."""
+        selections = [check(self.worker.catalog, wanted) for wanted in asked]
+        with _opened(self.worker, asked[0], selections[0]) as document:
+            pipes = [_Pipe() for _ in asked]
+            files = [
+                self._files.submit(_make_files, self.worker, place, wanted, selection.format, document, pipe)
+                for wanted, selection, pipe in zip(asked, selections, pipes, strict=True)
+            ]
+            _pass_on(document.main.stream or (), pipes)
+        return files
+
+
+def _end(held: ExitStack, files: Sequence[Future[list[Entry]]], then: Callable[[list[Made]], T]) -> T:
+    with held:
+        return then([_outcome(file.exception()) or file.result() for file in files])
 
 
 def _outcome(error: BaseException | None) -> Exception | None:

@@ -4,12 +4,15 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from threading import Event
 from typing import Any, BinaryIO
 from uuid import UUID
 
 import openpyxl
+import psycopg
 import pytest
 
 from pipelines import export_log, exports, warehouse
@@ -42,11 +45,12 @@ class Desk:
     """A worker on published rows of two creators, and what it has made."""
 
     worker: Worker
+    exporter: exports.Exporter
     settings: Settings
 
     def content(self, export_type: str, suffix: str, creator: UUID = A, **filters: str) -> bytes:
         """The bytes of an export, from the bucket."""
-        (entry, *_) = exports.make(self.worker, Wanted(str(creator), export_type, suffix, filters))
+        (entry, *_) = self.exporter.make(Wanted(str(creator), export_type, suffix, filters))
         return self.fetch(entry.object_key)
 
     def fetch(self, key: str | None) -> bytes:
@@ -73,7 +77,8 @@ def desk(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Des
         _fill(SmallSource(settings, connection))
     steps.run(settings, CATALOG, AS_OF, is_nightly=True, is_tested=False)
     worker = Worker(settings, CATALOG, Order("run", "test", date(2026, 3, 1), CATALOG.edition("daily")))
-    yield Desk(worker, settings)
+    with exports.Exporter(settings, worker) as exporter:
+        yield Desk(worker, exporter, settings)
     worker.close()
     world.drop_database(name)
 
@@ -184,7 +189,7 @@ def test_what_is_not_in_the_catalogue_is_refused(wanted: Wanted, told: str) -> N
 
 
 def test_asking_twice_gives_the_same_object_and_each_is_noted(desk: Desk) -> None:
-    first, again = (exports.make(desk.worker, Wanted(str(A), "students", "xlsx", {"tier": "at_risk"}))[0] for _ in range(2))
+    first, again = (desk.exporter.make(Wanted(str(A), "students", "xlsx", {"tier": "at_risk"}))[0] for _ in range(2))
     assert (first.object_key, first.sha256, first.row_count) == (again.object_key, again.sha256, 3)
     assert first.export_id != again.export_id and first.edition_on is None
     with warehouse.connect(desk.settings, autocommit=True) as connection:
@@ -214,7 +219,7 @@ def test_an_edition_has_its_files_and_a_manifest_last(desk: Desk) -> None:
 def test_metadata_follow_the_preference(desk: Desk) -> None:
     told = json.loads(desk.content("students", "json", B, status="inactive"))
     assert (told["filters"], len(told["records"])) == ({"status": "inactive"}, 0)
-    made = exports.make(desk.worker, Wanted(str(B), "students", "csv"))
+    made = desk.exporter.make(Wanted(str(B), "students", "csv"))
     assert [entry.format for entry in made] == ["csv", "csv-metadata.json"]
     assert json.loads(desk.fetch(made[1].object_key))["as_of"] == "2026-03-01T23:30:00Z"
 
@@ -222,10 +227,10 @@ def test_metadata_follow_the_preference(desk: Desk) -> None:
 def test_formats_that_are_read_for_together_are_as_if_made_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "_BATCH_BYTES", 1)  # a batch per row
     wanted = [Wanted(str(A), "progress", suffix, requested_by=f"for {suffix}") for suffix in ("csv", "json", "xlsx")]
-    together = exports.make_all(desk.worker, wanted)
+    together = desk.exporter.make_all(wanted)
     for one, made in zip(wanted, together, strict=True):
         assert not isinstance(made, Exception)
-        alone = exports.make(desk.worker, one)
+        alone = desk.exporter.make(one)
         assert [(file.sha256, file.row_count, file.requested_by) for file in made] == [(file.sha256, 9, one.requested_by) for file in alone]
 
 
@@ -234,10 +239,10 @@ def test_a_format_that_fails_leaves_the_others_whole(desk: Desk, monkeypatch: py
         next(document.main.batches())
         raise ValueError("no")
 
-    expected = exports.make(desk.worker, Wanted(str(A), "progress", "csv"))[0].sha256
+    expected = desk.exporter.make(Wanted(str(A), "progress", "csv"))[0].sha256
     monkeypatch.setattr(exports, "_BATCH_BYTES", 1)
     monkeypatch.setitem(FORMATS, "json", replace(FORMATS["json"], write=fail))
-    made, failed = exports.make_all(desk.worker, [Wanted(str(A), "progress", suffix) for suffix in ("csv", "json")])
+    made, failed = desk.exporter.make_all([Wanted(str(A), "progress", suffix) for suffix in ("csv", "json")])
     assert not isinstance(made, Exception) and made[0].sha256 == expected
     assert isinstance(failed, ValueError)
     with warehouse.connect(desk.settings, autocommit=True) as connection:
@@ -251,5 +256,39 @@ def test_rows_that_cannot_be_read_fail_every_format(desk: Desk, monkeypatch: pyt
         raise Problem("belongs to somebody else")
 
     monkeypatch.setattr(desk.worker, "require_owner", refuse)
-    made = exports.make_all(desk.worker, [Wanted(str(A), "progress", suffix) for suffix in ("csv", "json", "xlsx")])
+    made = desk.exporter.make_all([Wanted(str(A), "progress", suffix) for suffix in ("csv", "json", "xlsx")])
     assert [str(one) for one in made] == ["belongs to somebody else"] * 3
+
+
+def test_rows_of_one_group_are_read_while_files_of_another_go_up_and_no_third_begins(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, put_file = Event(), desk.worker.store.put_file
+
+    def put_late(*said: Any) -> None:
+        assert answered.wait(60)
+        put_file(*said)
+
+    monkeypatch.setattr(desk.worker.store, "put_file", put_late)
+    first, second = (desk.exporter.begin([Wanted(str(A), name, "csv")], lambda made: made) for name in ("progress", "chat"))
+    with ThreadPoolExecutor(1) as pool:
+        third = pool.submit(desk.exporter.begin, [Wanted(str(B), "students", "csv")], lambda made: made)
+        assert not wait([first, second, third], 1).done
+        answered.set()
+        ends = [first.result(60), second.result(60), third.result(60).result(60)]
+    assert [[file.report for file in made if not isinstance(made, Exception)] for (made,) in ends] == [
+        ["progress"],
+        ["chat"],
+        ["students"] * 2,
+    ]
+
+
+def test_a_place_is_held_until_its_files_are_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, put_file = Event(), desk.worker.store.put_file
+    monkeypatch.setattr(desk.worker.store, "put_file", lambda *said: (answered.wait(60), put_file(*said)))
+    made = desk.exporter.begin([Wanted(str(A), "progress", "csv")], lambda made: made)
+    revoke = "select generation from ops.generations where creator_id = %s for update nowait"
+    with warehouse.connect(desk.settings, autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            connection.execute(revoke, (A,))
+        answered.set()
+        made.result(60)
+        assert connection.execute(revoke, (A,)).fetchone()

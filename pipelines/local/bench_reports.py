@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -17,11 +18,12 @@ from typing import Any
 
 import psutil
 
-from pipelines import exports, render, render_process, warehouse
+from pipelines import render, render_process, warehouse
 from pipelines.catalog import load_catalog
 from pipelines.creator_files import Order, Tally, Worker
 from pipelines.export_log import Entry
 from pipelines.export_wishes import Wanted
+from pipelines.exports import Exporter
 from pipelines.local import bench_runs, demo, world
 from pipelines.local.bench import Line
 from pipelines.settings import Settings, export_environment, load_settings
@@ -120,16 +122,15 @@ def _export(settings: Settings, creator_id: str, formats: tuple[str, ...], types
     catalog = load_catalog()
     worker = Worker(settings, catalog, Order(uuid.uuid4().hex, "bench", _today(settings), ()))
     began, cpu = time.perf_counter(), time.process_time()
-    try:
+    with closing(worker), Exporter(settings, worker) as exporter:
+        reports = [catalog.reports[name] for name in types or catalog.reports]
+        groups = [[Wanted(creator_id, report.name, suffix) for suffix in formats if suffix in report.formats] for report in reports]
+        under_way = [exporter.begin(wanted, lambda made: made) for wanted in groups if wanted]
         files: list[Entry] = []
-        for report in (catalog.reports[name] for name in types or catalog.reports):
-            wanted = [Wanted(creator_id, report.name, suffix) for suffix in formats if suffix in report.formats]
-            for made in exports.make_all(worker, wanted) if wanted else ():
-                if isinstance(made, Exception):
-                    raise made
-                files += made
-    finally:
-        worker.close()
+        for made in (made for group in under_way for made in group.result()):
+            if isinstance(made, Exception):
+                raise made
+            files += made
     return Exported(
         round(time.perf_counter() - began, 2),
         round(time.process_time() - cpu, 2),
