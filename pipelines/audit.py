@@ -125,6 +125,7 @@ def _result(outcome: expectations.Outcome) -> dg.AssetCheckResult:
         asset_key=dg.AssetKey([outcome.door, outcome.table]),
         check_name=_check_name(outcome.rule_name),
         severity=dg.AssetCheckSeverity.ERROR if outcome.severity == "error" else dg.AssetCheckSeverity.WARN,
+        description=outcome.because,
         metadata={
             "because": outcome.because,
             **({"problem": outcome.problem} if outcome.problem else {}),

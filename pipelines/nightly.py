@@ -83,7 +83,9 @@ def _result(model: Model, difference: Difference | None) -> dg.AssetCheckResult:
             "samples": "; ".join(difference.samples),
             "creators": "none named" if difference.creators is None else len(difference.creators),
         }
-    return dg.AssetCheckResult(passed=difference is None, asset_key=_asset_key(model), check_name=CHECK, metadata=metadata)
+    return dg.AssetCheckResult(
+        passed=difference is None, asset_key=_asset_key(model), check_name=CHECK, description=BECAUSE, metadata=metadata
+    )
 
 
 def build_saving(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:

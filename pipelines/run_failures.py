@@ -11,12 +11,12 @@ from pipelines.runs import STOPPED
 
 
 def broken_checks(evaluations: Iterable[dg.AssetCheckEvaluation]) -> list[str]:
-    """Checks of severity error that do not hold, each with its asset and description."""
-    return [
-        f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name} ({evaluation.description or 'no description'})"
-        for evaluation in evaluations
-        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
-    ]
+    """Checks of severity error that do not hold, each with its asset and description; most of them hold back some creators and stop nothing."""
+    return [_say(evaluation) for evaluation in evaluations if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR]
+
+
+def _say(check: dg.AssetCheckEvaluation) -> str:
+    return f"{check.asset_key.to_user_string()}: {check.check_name} ({check.description or 'no description'})"
 
 
 def is_interruption(failures: Iterable[dg.DagsterEvent]) -> bool:
@@ -30,8 +30,8 @@ def is_interruption(failures: Iterable[dg.DagsterEvent]) -> bool:
 
 
 def first_cause(evaluations: Iterable[dg.AssetCheckEvaluation], failures: Sequence[dg.DagsterEvent]) -> str:
-    """The broken checks, else the first failed step's own words. `failures` are the run's step failures in their order."""
-    if broken := broken_checks(evaluations):
+    """The broken checks that stop a run, else the first failed step's own words. `failures` are the run's step failures in their order."""
+    if broken := broken_checks(evaluation for evaluation in evaluations if evaluation.blocking):
         more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
         return f"Checks do not hold: {'; '.join(broken[:3])}{more}. Nothing was published; `creator-reports check` shows them all."
     for event in failures:

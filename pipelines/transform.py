@@ -39,7 +39,8 @@ class Translator(DagsterDbtTranslator):
         self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
     ) -> dg.AssetCheckSpec | None:
         spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
-        return spec and spec._replace(description=describe_test(manifest["nodes"][unique_id]))
+        # None stops the run for Dagster: most hold back the creators that they name, and the step itself stops for the others (building.stoppers).
+        return spec and spec._replace(description=describe_test(manifest["nodes"][unique_id]), blocking=False)
 
 
 def describe_test(node: Mapping[str, Any]) -> str:
@@ -69,8 +70,11 @@ def build_assets(settings: Settings, manifest: Mapping[str, Any], catalog: Catal
             stopping = building.stoppers(settings, [*results, *tests])
         yield from _events(settings, catalog, context, [*results, *tests], run.as_of)
         if stopping:
-            lines = "; ".join(f"{result.name}: {result.message}" for result in stopping[:3])
-            raise dg.Failure(f"dbt: {len(stopping)} of {len(results) + len(tests)} nodes failed. {lines}", allow_retries=False)
+            lines = "; ".join(f"{result.name}{_why(manifest, result)}: {result.message}" for result in stopping[:3])
+            raise dg.Failure(
+                f"{len(stopping)} of {len(results) + len(tests)} models and tests failed. {lines}. Nothing was published; `creator-reports check` shows rows.",
+                allow_retries=False,
+            )
         context.log.info(f"dbt: {_summary(results, tests)}")
 
     return dbt
@@ -79,6 +83,10 @@ def build_assets(settings: Settings, manifest: Mapping[str, Any], catalog: Catal
 def _names(context: dg.AssetExecutionContext, manifest: Mapping[str, Any]) -> list[str]:
     ids = {spec.key: spec.metadata[UNIQUE_ID] for spec in context.assets_def.specs}
     return sorted(manifest["nodes"][ids[key]]["name"] for key in context.selected_asset_keys)
+
+
+def _why(manifest: Mapping[str, Any], result: NodeResult) -> str:
+    return f" ({describe_test(manifest['nodes'][result.unique_id])})" if result.kind == "test" else ""
 
 
 def _summary(results: Sequence[NodeResult], tests: Sequence[NodeResult]) -> str:
@@ -109,7 +117,8 @@ def _events(
     for key in context.selected_asset_check_keys:
         result = by_id.get(_check_id(context, key))
         if result is None or result.status != "skipped":
-            yield _check_result(settings, key, result)
+            sentence = context.assets_def.get_spec_for_check_key(key).description
+            yield _check_result(settings, key, result, sentence)
 
 
 def _numbers(result: NodeResult | None, as_of: datetime) -> dict[str, Any]:
@@ -118,7 +127,7 @@ def _numbers(result: NodeResult | None, as_of: datetime) -> dict[str, Any]:
     return {"seconds": result.seconds if result else 0.0, **counts, "as_of": dg.MetadataValue.timestamp(as_of)}
 
 
-def _check_result(settings: Settings, key: dg.AssetCheckKey, result: NodeResult | None) -> dg.AssetCheckResult:
+def _check_result(settings: Settings, key: dg.AssetCheckKey, result: NodeResult | None, sentence: str | None) -> dg.AssetCheckResult:
     if result is None:
         return dg.AssetCheckResult(
             passed=True, asset_key=key.asset_key, check_name=key.name, metadata={"message": "nothing was touched since it last held"}
@@ -132,7 +141,12 @@ def _check_result(settings: Settings, key: dg.AssetCheckKey, result: NodeResult 
         }
     severity = dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR
     return dg.AssetCheckResult(
-        passed=result.status == "pass", asset_key=key.asset_key, check_name=key.name, severity=severity, metadata=details
+        passed=result.status == "pass",
+        asset_key=key.asset_key,
+        check_name=key.name,
+        severity=severity,
+        description=sentence,
+        metadata=details,
     )
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, time, timedelta
 
 import psycopg
 
-from pipelines import alerts, publish, warehouse
+from pipelines import alerts, gates, publish, warehouse
 from pipelines.alerts import Alert
+from pipelines.nightly import CHECK
 from pipelines.report_assets import SUCCESS_WANTED
 from pipelines.settings import Settings
 
@@ -63,11 +64,20 @@ def closed_gates(settings: Settings) -> list[Alert]:
             title=f"{count} {'creator gets' if count == 1 else 'creators get'} no new reports",
             what=f"delivery gates are closed: {reason}",
             whom=f"{', '.join(sample)}{f' and {count - len(sample):,} more' if count > len(sample) else ''}: last good reports, no new links",
-            todo="`creator-reports check` shows the rows; mend them at the source, the next run opens the gates by itself",
+            todo=_how_to_open(reason),
             since=since,
         )
         for reason, count, since, sample in rows
     ]
+
+
+def _how_to_open(reason: str) -> str:
+    if reason.startswith(f"{gates.REASON}{CHECK} "):
+        return (
+            "`creator-reports check` names the rows that differ from a full build; materialize that table (in the UI) to rebuild it,"
+            " then `creator-reports run daily` compares again and opens the gates"
+        )
+    return "`creator-reports check` shows the rows; mend them at the source, the next run opens the gates by itself"
 
 
 def yesterday(settings: Settings, now: datetime) -> Alert | None:

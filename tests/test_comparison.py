@@ -165,11 +165,29 @@ def test_daily_holds_back_the_creator_of_a_row_that_differs(platform: Platform, 
     assert platform.fetch(HELD) == []
 
 
+def test_a_test_that_names_a_creator_holds_that_creator_back_and_stops_nobody(platform: Platform, built: Settings) -> None:
+    (creator, day), *_ = platform.fetch(
+        "select creator_id::text, activity_on::text from analytics.daily_activity order by 2 desc, 1 offset 20"
+    )
+    raise_it = "update analytics.daily_activity set watch_seconds = watch_seconds + %s where (creator_id, activity_on) = (%s, %s)"
+    with warehouse.connect(built) as connection:
+        warehouse.set_role(connection, "publisher")
+        connection.execute(raise_it, (5_000, creator, day))
+    platform.succeed("run", "daily", "--as-of", "2026-03-03T03:30Z")
+    assert platform.fetch("select creator_id::text, reason from ops.gates") == [(creator, "check failed: a_past_day_never_falls")]
+    assert platform.fetch("select min(as_of) = '2026-03-03 03:30+00' from analytics.published") == [(True,)]
+    with warehouse.connect(built) as connection:
+        warehouse.set_role(connection, "publisher")
+        connection.execute(raise_it, (-5_000, creator, day))
+    platform.succeed("run", "daily", "--as-of", "2026-03-03T03:30Z")
+    assert platform.fetch("select * from ops.gates") == []
+
+
 def test_daily_publishes_nothing_when_a_row_that_differs_names_no_creator(platform: Platform, built: Settings) -> None:
     table = "intermediate.int_student_progress"
     where = f"student_id = (select min(student_id::text)::uuid from {table})"
     with _changed(built, table, f"update {table} set completed_video_count = completed_video_count + 1", where):
         done = platform.run("run", "daily", "--as-of", "2026-03-03T04:00Z")
     assert done.returncode == 1
-    assert platform.fetch("select max(as_of) = '2026-03-03 03:00+00' from analytics.published") == [(True,)]
+    assert platform.fetch("select max(as_of) = '2026-03-03 03:30+00' from analytics.published") == [(True,)]
     assert "int_student_progress" in done.stderr

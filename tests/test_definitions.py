@@ -15,6 +15,7 @@ from dagster._core.test_utils import freeze_time
 from pipelines import freshness, mirror_tables, transform, warehouse
 from pipelines.catalog import load_catalog
 from pipelines.definitions import build
+from pipelines.run_failures import first_cause
 from pipelines.settings import Settings
 
 GROUPS = ["1_incoming", "2_raw", "3_staging", "4_intermediate", "5_marts", "6_analytics", "7_reports", "8_saved", "9_delivered"]
@@ -44,6 +45,27 @@ def test_groups_are_the_layers_in_the_order_of_the_data(graph: Any) -> None:
             assert order[graph.get(parent).group_name] <= order[graph.get(key).group_name], (parent, key)
 
 
+def test_what_holds_creators_back_stops_no_run(graph: Any) -> None:
+    """Only the door for rows that come in stops by its checks; the others decide for themselves whom they stop."""
+    blocking = {key.asset_key.path[0] for key in graph.asset_check_keys if graph.get(key).blocking}
+    assert blocking == {"incoming"}
+
+
+@pytest.mark.parametrize(("is_blocking", "told"), [(False, "after: no room"), (True, "Checks do not hold: before: holds (It holds.)")])
+def test_a_run_that_failed_names_what_stopped_it(is_blocking: bool, told: str) -> None:
+    @dg.asset(check_specs=[dg.AssetCheckSpec("holds", asset="before", description="It holds.", blocking=is_blocking)])
+    def before() -> dg.MaterializeResult:
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=False, check_name="holds", description="It holds.")])
+
+    @dg.asset(deps=[before])
+    def after() -> None:
+        raise dg.Failure("no room")
+
+    result = dg.materialize([before, after], raise_on_error=False)
+    failures = [event for event in result.all_events if event.is_step_failure]
+    assert first_cause(result.get_asset_check_evaluations(), failures).startswith(told)
+
+
 def test_everything_has_a_sentence(definitions: dg.Definitions, graph: Any) -> None:
     assert [key for key in graph.get_all_asset_keys() if not graph.get(key).description] == []
     assert [key for key in graph.asset_check_keys if not graph.get(key).description] == []
@@ -56,11 +78,6 @@ def test_hourly_leaves_out_reports_and_nightly_tests(definitions: dg.Definitions
     groups = {hourly.asset_graph.get(key).group_name for key in hourly.executable_asset_keys}
     assert groups == set(GROUPS) - {"7_reports", "8_saved", "9_delivered"}
     assert hourly.asset_graph.asset_check_keys < daily.asset_graph.asset_check_keys
-
-
-def test_rows_in_and_rows_out_are_guarded(graph: Any) -> None:
-    blocking = {key.asset_key.path[0] for key in graph.asset_check_keys if graph.get(key).blocking}
-    assert {"incoming", "marts"} <= blocking
 
 
 def test_all_schedules_run_from_the_start(definitions: dg.Definitions) -> None:
