@@ -1,4 +1,4 @@
-"""Comparing all keys of the source with those of `raw`: rows that the source has no longer, rows that no run has read, and when a run stops because of it.
+"""Comparing all keys of the source with those of `raw`: rows that the source has no longer, rows that no run has read as they are, and when a run stops because of it.
 
 Belongs here: what is gone (`incoming.gone`), what was missed, the guards. Does not: statements that read the source (snapshot), what becomes of rows that are
 gone (deletions).
@@ -33,7 +33,8 @@ def read_again(snapshot: Snapshot, students: SourceTable) -> None:
 
 
 def compare_keys(snapshot: Snapshot, table: SourceTable, tables: Mapping[str, SourceTable]) -> None:
-    """Note in `incoming.gone` which rows of `raw` the source has no longer, and add those that neither `raw` nor quarantine has to `incoming`.
+    """Note in `incoming.gone` which rows of `raw` the source has no longer, and add those that neither `raw` nor quarantine has, or that
+    `raw` has of another date, to `incoming`.
 
     Rows that name what is gone are read again too: they may say something else by now, without a later date. Tables that this one names must have been
     compared before.
@@ -97,11 +98,15 @@ def _note_gone(target: psycopg.Connection, table: SourceTable, tables: Mapping[s
 
 
 def _missed(table: SourceTable, keys: sql.Composable) -> sql.Composable:
-    """Keys of rows whose date stood still or went back, or that were committed very late."""
+    """Keys of rows that are not booked as they are dated in the source: committed very late, their date went far back, or another row has their key.
+
+    Rows whose date stood still are told by nothing; those of the last weeks are read each night."""
     return sql.SQL(
-        """select distinct {key} from {keys} s where not exists (select from {raw} r where {same}) and not exists (select from {read} r where {same})
+        """select distinct {key} from {keys} s where not exists (select from {read} r where {same} and {dated})
+           and (not exists (select from {raw} r where {same} and {dated}) or exists (select from {read} r where {same}))
            and not exists (select from ops.quarantine q where q.table_name = {name} and q.row_key = {text})"""
     ).format(
+        dated=sql.SQL("s.{0} is not distinct from r.{0}").format(sql.Identifier(table.watermark)),
         key=_key(table, "s"),
         keys=keys,
         raw=sql.Identifier("raw", table.name),

@@ -45,7 +45,9 @@ class Snapshot:
         """Note the keys that the query `keys` gives in `pg_temp.wanted`, numbered; how many there are."""
         self.target.execute("drop table if exists pg_temp.wanted")
         self.target.execute(
-            sql.SQL("create temp table wanted ({}, no bigint generated always as identity) on commit drop").format(_defined_key(table))
+            sql.SQL("create temp table wanted ({}, no bigint generated always as identity) on commit drop").format(
+                _defined(table, table.key)
+            )
         )
         count = self.target.execute(sql.SQL("insert into pg_temp.wanted ({}) {}").format(_key(table), keys)).rowcount
         if count:
@@ -65,14 +67,15 @@ class Snapshot:
         )
 
     def read_keys(self, table: SourceTable) -> sql.Composable:
-        """A relation with the key of each row of the source that has a whole one: the table itself, or a copy of its keys from another database."""
+        """A relation with key and watermark of each row of the source that has a whole key: the table itself, or a copy from another database."""
         whole = sql.SQL(" and ").join(sql.SQL("{} is not null").format(sql.Identifier(name)) for name in table.key)
-        query = sql.SQL("select {} from {} where {}").format(_typed(table, table.key), sql.Identifier(self.schema, table.name), whole)
+        names = list(dict.fromkeys((*table.key, table.watermark)))
+        query = sql.SQL("select {} from {} where {}").format(_typed(table, names), sql.Identifier(self.schema, table.name), whole)
         if self.is_local:
             return sql.SQL("({})").format(query)
         copied = sql.Identifier("pg_temp", f"keys_of_{table.name}")
-        self.target.execute(sql.SQL("create temp table {} ({}) on commit drop").format(copied, _defined_key(table)))
-        self._copy(query, copied, _key(table))
+        self.target.execute(sql.SQL("create temp table {} ({}) on commit drop").format(copied, _defined(table, names)))
+        self._copy(query, copied, sql.SQL(", ").join(map(sql.Identifier, names)))
         self.target.execute(sql.SQL("analyze {}").format(copied))
         return copied
 
@@ -152,11 +155,9 @@ def _key(table: SourceTable) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Identifier, table.key))
 
 
-def _defined_key(table: SourceTable) -> sql.Composable:
-    """The key's columns as a table that holds it defines them."""
-    return sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), warehouse.trusted_sql(table.columns[name])) for name in table.key
-    )
+def _defined(table: SourceTable, names: Iterable[str]) -> sql.Composable:
+    """Columns as a table that holds them defines them."""
+    return sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), warehouse.trusted_sql(table.columns[name])) for name in names)
 
 
 def _typed(table: SourceTable, names: Iterable[str]) -> sql.Composable:

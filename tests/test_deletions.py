@@ -247,6 +247,28 @@ def test_rows_that_runs_missed_are_found_by_their_keys(acme: SmallSource) -> Non
     assert all(item.changed_count == 0 for item in acme.read(nightly=True, as_of=NOON + DAY).values())
 
 
+def test_rows_whose_date_went_far_back_are_found_by_it(acme: SmallSource) -> None:
+    acme.read()
+    old = MARCH - timedelta(days=400)
+    acme.change("update app.video_progress set watch_time_seconds = 90, updated_at = %s where student_id = %s", old, ANN)
+    acme.change("update app.video_progress set updated_at = '1980-05-01' where student_id = %s", BEN)
+    assert acme.read(as_of=NOON + DAY)["video_progress"].changed_count == 0
+    assert acme.read(nightly=True, as_of=NOON + DAY)["video_progress"].changed_count == 1
+    assert acme.fetch(f"select sum(seconds_gained) from raw.watch_gains where student_id = '{ANN}'") == [(90,)]
+    assert list(acme.quarantine().values()) == ["date before 1990: updated_at"]
+    assert all(item.changed_count == 0 for item in acme.read(nightly=True, as_of=NOON + DAY).values())
+
+
+def test_a_second_row_with_the_key_of_an_old_one_is_found_by_its_date(acme: SmallSource) -> None:
+    acme.change("update app.video_progress set updated_at = %s where student_id = %s", MARCH - timedelta(days=400), ANN)
+    acme.read()
+    acme.add("video_progress", student_id=ANN, video_id=INTRO, watch_time_seconds=5, updated_at=MARCH + timedelta(hours=1))
+    for _ in range(2):
+        acme.read(nightly=True, as_of=NOON + DAY)
+        assert list(acme.quarantine().values()) == ["the key occurs more than once; the newest row was kept"]
+        assert acme.fetch(f"select watch_time_seconds from raw.video_progress where student_id = '{ANN}'") == [(5,)]
+
+
 def test_a_row_that_is_gone_leaves_its_children_without_a_parent(acme: SmallSource) -> None:
     """Where the source does not cascade."""
     course = acme.add("courses", creator_id=ACME)

@@ -150,7 +150,11 @@ class Mirror:
         read = {key: row for key, row in there.items() if row[reading.moves] >= since or key in self.waiting[table]}
         if is_nightly:
             known = self.rows[table]
-            read |= {key: row for key, row in there.items() if key not in known or self._names_what_is_gone(table, known[key])}
+            read |= {
+                key: row
+                for key, row in there.items()
+                if key not in known or known[key][reading.moves] != row[reading.moves] or self._names_what_is_gone(table, known[key])
+            }
         return read
 
     def _names_what_is_gone(self, table: str, row: Row) -> bool:
