@@ -43,6 +43,8 @@ begin
         raise exception 'last_active is one of today, 7d, 30d, older; not %', last_active using errcode = 'invalid_parameter_value';
     elsif status <> all (statuses) then
         raise exception 'status is one of %; not %', array_to_string(statuses, ', '), status using errcode = 'invalid_parameter_value';
+    elsif length(search) > 10000 then
+        raise exception 'search is at most 10000 characters long, not %', length(search) using errcode = 'invalid_parameter_value';
     elsif of_tier <> all (tiers) then
         raise exception 'of_tier is one of %; not %', array_to_string(tiers, ', '), of_tier using errcode = 'invalid_parameter_value';
     end if;
@@ -56,10 +58,10 @@ begin
         conditions := conditions || format(' and progress_band = %L', bands[band]);
     end if;
     if last_active is not null then
-        conditions := conditions || (
+        conditions := conditions || coalesce((
             select format(' and last_active_at %s %L', case when last_active = 'older' then '<' else '>=' end,
                 (today_on - (since ->> last_active)::integer)::timestamp at time zone timezone)
-            from analytics.creator_overview where creator_id = of_creator);
+            from analytics.creator_overview where creator_id = of_creator), ' and false');
     end if;
     if search <> '' then
         -- The beginning of any word of name or address. All signs but letters and digits are taken as they are.

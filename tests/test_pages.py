@@ -156,6 +156,17 @@ def test_whatever_is_searched_is_text(warm: Warm, creator: UUID, word: str) -> N
     assert _ask(warm, "select count(*) from analytics.published")[0]["count"] > 5
 
 
+def test_a_search_longer_than_any_name_is_refused(warm: Warm, creator: UUID) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match=r"^search is at most 10000 characters long, not 100000") as refused:
+        _page(warm, creator, search="x" * 100_000)
+    assert len(str(refused.value)) < 1_000
+
+
+@pytest.mark.parametrize("asked", [{"last_active": "7d"}, {"last_active": "older"}, {"status": "active", "search": "a"}, {}])
+def test_nobody_has_no_students(warm: Warm, asked: dict[str, Any]) -> None:
+    assert _page(warm, UUID(int=0xBAD), **asked) == []
+
+
 def test_signs_in_a_search_stand_for_themselves(warm: Warm, creator: UUID) -> None:
     student = _students(warm, creator)[0]["student_id"]
     with warehouse.connect(warm.settings) as connection:
