@@ -49,6 +49,19 @@ def _prepared() -> Settings:
     return settings
 
 
+def _existing() -> Settings:
+    """For verbs that look at what there is: a mistyped folder is not filled with an empty world."""
+    from pipelines.local import world
+
+    settings = load_settings()
+    if settings.database_url is settings.s3_endpoint_url is None and not world.exists(settings.local_dir):
+        raise UsageProblem(
+            f"there is no embedded world in {settings.local_dir.resolve()}; make one with `creator-reports demo`, go to the folder of yours, or set LOCAL_DIR"
+            " or DATABASE_URL."
+        )
+    return _prepared()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="creator-reports")
 def cli() -> None:
@@ -158,7 +171,7 @@ def migrate(is_applied: bool) -> None:
     from pipelines import console, migration
     from pipelines.catalog import load_catalog
 
-    changes = migration.migrate(_prepared(), load_catalog().marts.values(), is_applied=is_applied)
+    changes = migration.migrate(_existing(), load_catalog().marts.values(), is_applied=is_applied)
     rows = [(change.table, change.column, change.found, change.wanted or "(none)", ", ".join(change.views)) for change in changes]
     console.show_table(["table", "column", "published as", "contract", "used by"], rows)
     console.say(f"{len(changes)} columns {'changed' if is_applied else 'to change'}")
@@ -322,7 +335,7 @@ def link(creator: str, reports: tuple[str, ...], formats: tuple[str, ...], lifet
         from pipelines.catalog import load_catalog
 
         links.require_made(load_catalog(), reports, formats)
-    settings = _prepared()
+    settings = _existing()
     found = links.mint(
         settings,
         [creator],
@@ -352,7 +365,7 @@ def reader_token(creator: str, lifetime: timedelta) -> None:
     """
     from pipelines import console, links, reader_tokens, warehouse
 
-    with warehouse.connect(_prepared(), autocommit=True) as connection:
+    with warehouse.connect(_existing(), autocommit=True) as connection:
         token = reader_tokens.mint(connection, links.find_published(connection, creator), lifetime, f"cli:{getpass.getuser()}")
     console.say(f"reads the rows of creator {token.creator_id} until {token.expires_at:%Y-%m-%d %H:%M} UTC")
     console.OUT.print(token.token, soft_wrap=True)
@@ -372,7 +385,7 @@ def revoke(target: str, reason: str) -> None:
     """
     from pipelines import console, revocation, warehouse
 
-    settings = _prepared()
+    settings = _existing()
     with warehouse.connect(settings, autocommit=True) as connection:
         found = revocation.find_target(connection, target)
     count = revocation.revoke(settings, found, revocation.Wish("revoke", f"cli:{getpass.getuser()}", reason or "revoked by hand"))
@@ -400,7 +413,7 @@ def export(creator: str, export_type: str, suffix: str, filters: dict[str, str])
     from pipelines.catalog import load_catalog
     from pipelines.export_wishes import Wanted, check
 
-    settings, catalog = _prepared(), load_catalog()
+    settings, catalog = _existing(), load_catalog()
     wanted = Wanted(_creator_ids(settings, (creator,))[0], export_type, suffix, filters)
     check(catalog, wanted)
     request_id = export_line.ask(settings, wanted, f"cli:{getpass.getuser()}")
@@ -423,7 +436,7 @@ def creators() -> None:
     """List the creators who receive reports: on the enterprise plan, not expired."""
     from pipelines import console, links, warehouse
 
-    with warehouse.connect(_prepared(), autocommit=True) as connection:
+    with warehouse.connect(_existing(), autocommit=True) as connection:
         console.show_table(["id", "name"], links.entitled(connection).items())
 
 
@@ -434,7 +447,7 @@ def history(creator: str | None, limit: int) -> None:
     """The audit log of exports, links and revocations, newest first."""
     from pipelines import console, export_log, links, warehouse
 
-    with warehouse.connect(_prepared(), autocommit=True) as connection:
+    with warehouse.connect(_existing(), autocommit=True) as connection:
         wanted = links.find_logged(connection, creator) if creator is not None else None
         entries = export_log.history(connection, wanted, limit)
     headings = ["export", "at", "event", "creator", "report", "format", "edition", "rows", "bytes", "asked by", "reason"]
@@ -466,7 +479,7 @@ def check(as_json: bool) -> None:
     """
     from pipelines import checkup, console
 
-    settings = _prepared()
+    settings = _existing()
     with console.PROGRESS.status("checking …"):
         outcomes = checkup.run_checks(settings)
     if as_json:
@@ -493,7 +506,7 @@ def forget_student(student: UUID, yes: bool) -> None:
     """
     from pipelines import catalog, console, forgetting
 
-    settings = _prepared()
+    settings = _existing()
     forgetting.require_known(settings, student)
     if not yes:
         click.confirm(f"Erase student {student} for good?", abort=True)
@@ -637,7 +650,8 @@ def dev(port: int | None) -> None:
 def demo() -> None:
     """From nothing to links that open: a made-up platform (unless a source is there), the jobs, a table of links, the morning's mails.
 
-    The platform is first read as it was eight days ago and then lives on, so that reports have a week before to tell of. Called again it lives on to the present.
+    The platform is first read as it was eight days ago and then lives on, so that reports have a week before to tell of, and mails a day.
+    Called again it lives on to the present.
     """
     from pipelines import console, links, warehouse
     from pipelines.local import demo_history, mailbox, source
@@ -650,8 +664,11 @@ def demo() -> None:
             has_room = _fill_source(lambda connection, say: demo_history.is_unwritten(connection))
             begun = warehouse.current_hour() - timedelta(days=8)
             click.get_current_context().invoke(load_demo, history=has_room, as_of=begun)
-            _run_job(runner, jobs.pop(0), begun)
-        _catch_up()
+            _run_job(runner, "hourly", begun)
+            _catch_up(warehouse.current_hour() - timedelta(days=1))
+            _run_job(runner, "hourly", warehouse.current_hour() - timedelta(days=1))  # mails tell what changed since
+            jobs.remove("hourly")
+        _catch_up(warehouse.current_hour())
         for job in jobs:
             _run_job(runner, job)
     lifetime = timedelta(hours=settings.link_hours)
@@ -667,12 +684,12 @@ def demo() -> None:
         )
 
 
-def _catch_up() -> None:
-    """Let a made-up platform live on to the present, unless it was left alone for long."""
-    from pipelines import console, warehouse
+def _catch_up(until: datetime) -> None:
+    """Let a made-up platform live on, unless it was left alone for long."""
+    from pipelines import console
     from pipelines.local import life
 
-    behind = _fill_source(lambda connection, say: life.hours_behind(connection, warehouse.current_hour()))
+    behind = _fill_source(lambda connection, say: life.hours_behind(connection, until))
     if behind > 24 * 14:
         console.say(
             f"the made-up platform has stood still for {behind // 24} days; `creator-reports tick --hours {behind}` lets it live on"

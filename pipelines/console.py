@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -92,7 +93,9 @@ def size(byte_count: int) -> str:
 
 def show_links(links: Sequence[FileLink]) -> None:
     """A table of files, then each link whole on a line of its own."""
-    rows = [(link.creator, link.report, link.format, link.rows, size(link.bytes), link.expires_at) for link in links]
+    called = Counter(name for name, _ in {(link.creator, link.creator_id) for link in links})
+    names = [f"{link.creator} ({link.creator_id[:8]})" if called[link.creator] > 1 else link.creator for link in links]
+    rows = [(name, link.report, link.format, link.rows, size(link.bytes), link.expires_at) for name, link in zip(names, links, strict=True)]
     show_table(["creator", "report", "format", "rows", "size", "expires"], rows, right=["rows", "size"])
     OUT.print()
     for link in links:

@@ -59,8 +59,9 @@ def build_mornings(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
             for problem in outcome.problems[:20]:
                 context.log.error(problem)
             if outcome.success_rate < SUCCESS_WANTED:
+                left = outcome.counts["failed"] + outcome.counts["waiting"]
                 raise Problem(
-                    f"{outcome.counts['failed'] + outcome.counts['waiting']} mails were not taken, {outcome.counts['sent']} were."
+                    f"{left} of {left + outcome.counts['sent']} mails were not taken."
                     f" First: {outcome.problems[0] if outcome.problems else 'reports that could not be rendered'}. The next hour's run tries again until local noon."
                 )
         yield dg.MaterializeResult(metadata=numbers(now, **counts, step_seconds=round(time.monotonic() - began, 3)))

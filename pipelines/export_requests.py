@@ -175,11 +175,13 @@ def _require_allowed(settings: Settings, connection: psycopg.Connection, catalog
     with connection.transaction():
         warehouse.set_role(connection, "bi_reader")
         entitled = connection.execute(
-            """select 1 from analytics.creator_overview where creator_id = %s and current_plan = 'enterprise'
-               and (plan_expires_at is null or plan_expires_at > clock_timestamp())""",
+            """select current_plan = 'enterprise' and (plan_expires_at is null or plan_expires_at > clock_timestamp())
+               from analytics.creator_overview where creator_id = %s""",
             (request.creator_id,),
         ).fetchone()
     if entitled is None:
+        raise Problem("there is no such creator, or the first run that saw it is not over yet.")
+    if not entitled[0]:
         raise Problem("exports belong to the enterprise plan.")
     if reason := gates.closed(connection).get(request.creator_id) or gates.lag(connection, settings):
         raise Problem(f"new files wait until the data is in order again ({reason}); ask again later.")
@@ -189,6 +191,8 @@ def _require_allowed(settings: Settings, connection: psycopg.Connection, catalog
         (request.creator_id, request.request_id, request.requested_at, request.requested_at - LIMIT_WINDOW),
     ).fetchone()
     if earlier is not None and earlier[0] >= settings.exports_per_hour:
-        again = earlier[1] + LIMIT_WINDOW
-        raise Problem(f"{settings.exports_per_hour} exports an hour are the limit; the next one can be asked for at {again:%H:%M} UTC.")
+        again = earlier[1] + LIMIT_WINDOW + timedelta(minutes=1)  # of its hour only the minute is said
+        raise Problem(
+            f"{settings.exports_per_hour} exports an hour are the limit, cancelled ones included; the next one can be asked for at {again:%H:%M} UTC."
+        )
     return wanted

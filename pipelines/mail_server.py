@@ -62,7 +62,12 @@ class MailServer:
         except smtplib.SMTPRecipientsRefused as error:
             code, _ = next(iter(error.recipients.values()))
             raise NotTaken(f"the mail server refuses the address ({code})", is_final=code >= 500) from None
-        except (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError) as error:
+        except smtplib.SMTPNotSupportedError as error:
+            self.close()
+            if self._settings.smtp_tls == "starttls" and "STARTTLS" in str(error):
+                raise self._problem("offers no encryption (STARTTLS); set SMTP_TLS to tls or none, or another SMTP_PORT") from None
+            raise self._problem("takes no login; unset SMTP_USER, or check SMTP_TLS") from None
+        except smtplib.SMTPAuthenticationError as error:
             self.close()
             raise self._problem(f"refuses the login ({type(error).__name__}); check SMTP_USER, SMTP_PASSWORD and SMTP_TLS") from None
         except smtplib.SMTPResponseException as error:
@@ -78,7 +83,11 @@ class MailServer:
             raise self._problem(f"has no connection that we trust ({error.reason}); check SMTP_TLS and its certificate") from None
         except (smtplib.SMTPException, OSError):
             self.close()
-            raise NotTaken("the connection to the mail server broke, or it took too long to answer", is_unreachable=True) from None
+            raise NotTaken(
+                f"no connection to the mail server {self._host}:{self._settings.smtp_port}, or it broke, or it took too long to answer;"
+                " check SMTP_HOST and SMTP_PORT",
+                is_unreachable=True,
+            ) from None
 
     def close(self) -> None:
         """Say goodbye, if there is somebody to say it to."""

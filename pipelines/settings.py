@@ -5,12 +5,13 @@ Does not: what a setting does; that is said where it is used.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, AwareDatetime, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, AwareDatetime, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.problem import UsageProblem
@@ -122,6 +123,13 @@ class Settings(BaseSettings):
                 "DATABASE_URL is not set; set it (see .env.example), or use `creator-reports`, which starts an embedded Postgres."
             )
         return self.database_url
+
+    @field_validator("s3_endpoint_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+/?", value):
+            raise ValueError("is no address like https://s3.example.com or http://127.0.0.1:9000")
+        return value
 
 
 def load_settings(**overrides: object) -> Settings:

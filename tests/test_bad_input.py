@@ -1,6 +1,7 @@
 """What people get wrong: one line that says what is wrong and what to do, and the exit code that fits."""
 
 import socket
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -80,6 +81,13 @@ def test_no_server_and_no_address(platform: Platform) -> None:
 
 def test_half_a_configuration(platform: Platform) -> None:
     assert "S3_ENDPOINT_URL is set but DATABASE_URL is not" in _complaint(platform, 2, "init-db", DATABASE_URL="")
+
+
+@pytest.mark.parametrize("verb", [("creators",), ("history",), ("check",), ("link", "Acme"), ("export", "Acme", "students")])
+def test_looking_makes_no_world(platform: Platform, tmp_path: Path, verb: tuple[str, ...]) -> None:
+    nothing = {"DATABASE_URL": "", "S3_ENDPOINT_URL": "", "LOCAL_DIR": str(tmp_path / "mistyped")}
+    assert "there is no embedded world in" in _complaint(platform, 2, *verb, **nothing)
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_a_taken_port(platform: Platform) -> None:

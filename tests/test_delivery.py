@@ -274,7 +274,7 @@ def test_a_server_that_would_refuse_all_stops_the_walk_in_words(published: Morni
     catcher.replies = {"MAIL": ["550 5.7.1 who are you"]}
     with pytest.raises(Problem, match="refuses our sender \\(550\\); check MAIL_FROM"):
         published.deliver(catcher, SEVEN_IN_LONDON, "London")
-    with pytest.raises(Problem, match="check SMTP_USER, SMTP_PASSWORD and SMTP_TLS"):
+    with pytest.raises(Problem, match="offers no encryption \\(STARTTLS\\); set SMTP_TLS"):
         published.deliver(catcher, SEVEN_IN_LONDON, "London", smtp_tls="starttls")
     assert published.outbox()["London"][:2] == ("weekly", "waiting")
     assert published.deliver(catcher, SEVEN_IN_LONDON, "London").counts == {"sent": 1}

@@ -33,7 +33,16 @@ def test_defaults_in_the_example_are_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("LINK_HOURS", "0"), ("LINK_HOURS", "169"), ("LINK_HOURS", "soon"), ("FIRST_DAY", "yesterday")]
+    ("name", "value"),
+    [
+        ("LINK_HOURS", "0"),
+        ("LINK_HOURS", "169"),
+        ("LINK_HOURS", "soon"),
+        ("FIRST_DAY", "yesterday"),
+        ("S3_ENDPOINT_URL", "notaurl"),
+        ("S3_ENDPOINT_URL", "http://bad host"),
+        ("S3_ENDPOINT_URL", "ftp://x"),
+    ],
 )
 def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)

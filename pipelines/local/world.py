@@ -75,6 +75,11 @@ def be_silent(_: str) -> None:
     """Say nothing."""
 
 
+def exists(folder: Path) -> bool:
+    """Whether a world was ever started in this folder."""
+    return (folder / "secrets.json").exists()
+
+
 def up(folder: Path, *, reset: bool = False, say: Callable[[str], None] = be_silent) -> World:
     """Start what does not run yet, in this folder; `reset` deletes all its data first. Servers outlive the caller.
 
