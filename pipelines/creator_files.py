@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
+from functools import cached_property
 
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
@@ -162,7 +163,7 @@ class Worker:
         """The files that the order names, from one snapshot."""
         ordered = [self.catalog.reports[name] for name in self.order.reports]
         pages = [report for report in ordered if "html" in report.scheduled]
-        before = export_log.edition_before(self.log, creator_id, pages[0].name, self.order.edition_on) if pages else None
+        before = export_log.edition_before(self.log, creator_id, pages[0].name, self.order.edition_on, self._as_of) if pages else None
         marts = {mart for report in ordered for mart in (report.marts if report in pages else (report.mart,))}
         bundle = frames.read_bundle(self.reader, self.catalog, creator_id, marts, before)
         self.require_owner(creator_id, bundle.frames.values())
@@ -174,6 +175,11 @@ class Worker:
                 entry = self.entry(document, report, kind, creator_id, frames.digest_of(document, kind, self._fingerprint, bundle.digests))
                 planned.append(_Planned(report, kind, document, entry, latest.get((report.name, kind.suffix))))
         return planned
+
+    @cached_property
+    def _as_of(self) -> datetime | None:
+        row = self.log.execute("select as_of from analytics.published where table_name = 'creator_overview'").fetchone()
+        return row[0] if row else None
 
     def require_owner(self, creator_id: str, found: Iterable[Frame]) -> None:
         """A `Problem` when a row that was read names anything of somebody else."""

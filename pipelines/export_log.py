@@ -74,11 +74,14 @@ def latest_files(connection: psycopg.Connection, creator_id: str) -> dict[tuple[
     return {(entry.report, entry.format): entry for entry in _entries(connection, query, (creator_id,))}
 
 
-def edition_before(connection: psycopg.Connection, creator_id: str, report: str, edition_on: date) -> datetime | None:
-    """The as_of of the report's last edition before that of a day."""
+def edition_before(
+    connection: psycopg.Connection, creator_id: str, report: str, edition_on: date, as_of: datetime | None
+) -> datetime | None:
+    """The as_of of the report's last edition before that of a day. When there is none: of the first that was made on that day, before `as_of`."""
     row = connection.execute(
-        "select max(as_of) from ops.export_log where creator_id = %s and report = %s and event = 'finished' and edition_on < %s",
-        (creator_id, report, edition_on),
+        """select coalesce(max(as_of) filter (where edition_on < %(on)s), min(as_of) filter (where edition_on = %(on)s and as_of < %(as_of)s))
+           from ops.export_log where creator_id = %(creator)s and report = %(report)s and event = 'finished' and edition_on <= %(on)s""",
+        {"creator": creator_id, "report": report, "on": edition_on, "as_of": as_of},
     ).fetchone()
     return row[0] if row else None
 

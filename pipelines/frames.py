@@ -60,7 +60,7 @@ class Bundle:
             as_of=self.as_of,
             complete_through=self.complete_through,
             timezone=self.timezone,
-            main=self.frames[report.mart],
+            main=replace(self.frames[report.mart], description=report.description),  # a creator's file speaks of that creator only
             frames={name: frame for name, frame in self.frames.items() if name in (*report.marts, "restatements")},
             is_weekly=report.cadence == "weekly",
             date_format=self.date_format,

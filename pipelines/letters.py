@@ -108,9 +108,10 @@ def write(settings: Settings, reader: psycopg.Connection, morning: Morning, as_o
     columns = ", ".join(f"{name}::float8" if name.endswith("_change") else name for name in Figures.__dataclass_fields__)
     with _as_creator(reader, morning.creator_id), reader.cursor(row_factory=class_row(Figures)) as cursor:
         figures = cursor.execute(f"select {columns} from analytics.creator_overview".encode()).fetchone()
+        style = reader.execute("select date_format from analytics.creator_overview").fetchone()
         monday = week_of(morning.local_on)
         weeks = (_read_week(reader, monday), _read_week(reader, monday - timedelta(days=7))) if morning.edition == "weekly" else None
-    if figures is None:
+    if figures is None or style is None:
         raise Problem(f"there is no published row of creator {morning.creator_id}; run `creator-reports run hourly`, then again.")
     return Letter(
         company=morning.company,
@@ -123,6 +124,7 @@ def write(settings: Settings, reader: psycopg.Connection, morning: Morning, as_o
         link=link.url,
         link_ends_at=link.expires_at,
         dashboard_url=settings.dashboard_url,
+        date_format=style[0],
     )
 
 

@@ -76,7 +76,8 @@ class Week:
 
 @dataclass(frozen=True)
 class Letter:
-    """All that a mail is made from. `link` is a bearer secret; instants have a time zone, `timezone` is the creator's IANA zone.
+    """All that a mail is made from. `link` is a bearer secret; instants have a time zone, `timezone` is the creator's IANA zone,
+    `date_format` the one that the creator asked for, None for our own.
 
     `weeks` are the week of a weekly mail and the one before; a daily one has none.
     """
@@ -91,6 +92,7 @@ class Letter:
     link: str
     link_ends_at: datetime
     dashboard_url: str | None
+    date_format: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ def render_mail(letter: Letter) -> Mail:
         "news_title": _span(letter.news),
         "figures": _week_figures(letter.weeks, letter.figures) if letter.weeks else _figures(letter.figures),
         "link": letter.link,
-        "ends": f"{say_instant(letter.link_ends_at, zone)}, {say_zone(letter.link_ends_at, zone)}",
-        "as_of": say_instant(letter.as_of, zone),
+        "ends": f"{say_instant(letter.link_ends_at, zone, letter.date_format)}, {say_zone(letter.link_ends_at, zone)}",
+        "as_of": say_instant(letter.as_of, zone, letter.date_format),
         "dashboard_url": letter.dashboard_url,
     }
     subject = f"{company}: {news[0] if news and not letter.weeks else view['title'][0].lower() + view['title'][1:]}"
@@ -167,7 +169,7 @@ def _week_figures(weeks: tuple[Week, Week], figures: Figures) -> Sequence[tuple[
     """The same of a weekly mail: those that lead the weekly report, in its words, and who is at risk now."""
     week, before = weeks
     return (
-        _moved("Learners a day", week.active_student_count, before.active_student_count, lambda total: say_count(total / 7)),
+        _moved("Learners a day", _per_day(week.active_student_count), _per_day(before.active_student_count), say_count),
         _moved("New students", week.new_student_count, before.new_student_count, say_count),
         _moved("Videos completed", week.completion_count, before.completion_count, say_count),
         _moved("Watch time", week.watch_seconds, before.watch_seconds, say_duration),
@@ -175,9 +177,13 @@ def _week_figures(weeks: tuple[Week, Week], figures: Figures) -> Sequence[tuple[
     )
 
 
-def _moved(label: str, now: int | None, before: int | None, say: Callable[[float], str]) -> tuple[str, str, str]:
+def _per_day(total: int | None) -> float | None:
+    return None if total is None else total / 7
+
+
+def _moved(label: str, now: float | None, before: float | None, say: Callable[[float], str]) -> tuple[str, str, str]:
     trend = say_trend(now, before, say) or ""
-    return label, DASH if now is None else say(now), f"{trend} the week before" if trend and now != before else trend
+    return label, DASH if now is None else say(now), f"{trend} the week before" if trend.startswith(("up ", "down ")) else trend
 
 
 def _trend(change: float | None) -> str:

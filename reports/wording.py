@@ -144,14 +144,24 @@ def say_many(number: int | None, thing: str, things: str | None = None) -> str:
     return f"{say_count(number)} {thing if number == 1 else things or thing + 's'}"
 
 
-def say_trend(now: float | None, before: float | None, say: Callable[[float], str] | None = None) -> str | None:
-    """How a number moved against the period before: 'up 8 from 112', said by `say`. None where one of them is not known."""
+def say_trend(now: float | None, before: float | None, say: Callable[[float], str] = say_count) -> str | None:
+    """How a number moved against the period before: 'up 8 from 112', said by `say`. None where one of them is not known.
+
+    The difference is that of the numbers as they are said, so that whoever subtracts them finds it.
+    """
     if now is None or before is None:
         return None
-    if now == before:
+    if say(now) == say(before):
         return "none before, either" if not now else "the same as before"
-    say = say or say_count
-    return f"{'up' if now > before else 'down'} {say(abs(now - before))} from {say(before)}"
+    shown = _as_said if say is say_duration else lambda value: round(value, 1)
+    moved = round(abs(shown(now) - shown(before)), 1)
+    return f"{'up' if now > before else 'down'} {say(int(moved) if moved == int(moved) else moved)} from {say(before)}"
+
+
+def _as_said(seconds: float) -> int:
+    """The seconds that `say_duration` says."""
+    step = 3600 if seconds >= 360_000 else 60 if seconds >= 60 else 1
+    return int(seconds) // step * step
 
 
 def clean(text: str | None, limit: int = 200) -> str:

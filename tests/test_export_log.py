@@ -46,6 +46,19 @@ def test_nobody_rewrites_the_log(connection: psycopg.Connection, statement: str)
         connection.execute(statement.encode())
 
 
+def test_the_edition_before_is_of_an_earlier_day_or_the_first_of_this_one(connection: psycopg.Connection) -> None:
+    def before(day: int, hour: int) -> datetime | None:
+        return export_log.edition_before(connection, CREATOR, "students", date(2026, 3, day), datetime(2026, 3, day, hour, tzinfo=UTC))
+
+    assert before(1, 3) is None
+    first = _entry("finished")
+    export_log.record(connection, first)
+    assert (before(1, 3), before(1, 9), before(2, 3)) == (None, first.as_of, first.as_of)
+    again = replace(_entry("finished", 2), as_of=datetime(2026, 3, 1, 9, tzinfo=UTC))
+    export_log.record(connection, again)
+    assert (before(1, 9), before(1, 12), before(2, 3)) == (first.as_of, first.as_of, again.as_of)
+
+
 def test_an_export_starts_once_and_ends_once(connection: psycopg.Connection) -> None:
     export_log.record(connection, _entry("started"))
     export_log.record(connection, _entry("finished"))

@@ -29,7 +29,7 @@ from reports.document import Document, Frame
 from reports.formats import FORMATS
 from reports.page import keep_whole, set_units_small
 from reports.reading import Reading
-from reports.sections import advice, daily
+from reports.sections import advice, daily, videos
 from tests.page_outline import Page
 from tests.report_documents import HOSTILE, believable, empty, hostile, tiny, weekly
 from tests.report_rows import AS_OF, COLUMNS, TODAY, frame
@@ -198,6 +198,30 @@ def test_quiet_days_are_those_of_the_calendar() -> None:
     assert [line.endswith(end) for line, end in zip(lines, ("on trial", "membership cancelled", "watched"), strict=True)] == [True] * 3
 
 
+def test_tiers_say_whom_the_first_number_leaves_out() -> None:
+    document = believable(30)
+    row = document.frames["student_engagement_tiers"].table.to_pylist()[0]
+    done = {"student_id": "s-done", "tier": "at_risk", "lifecycle_stage": "completed"}
+    long_ago = {"from_tier": None, "to_tier": "at_risk", "changed_at": document.as_of - timedelta(days=8)}
+    people = [row | done, row | {"student_id": "s-lost", "tier": "at_risk", "lifecycle_stage": "learning"}]
+    changes = [long_ago | {"student_id": one["student_id"]} for one in people]
+    section = _page(_with(document, frame("student_engagement_tiers", people), frame("tier_transitions", changes))).section(
+        "Where students stand"
+    )
+    assert "1 of the 2 at risk a week ago has completed every video by now." in section
+    assert "completed every video" not in _page(document).section("Where students stand")
+
+
+def test_videos_with_two_reasons_come_first() -> None:
+    one = {"viewer_count": 20, "completion_rate": 0.2, "needs_attention": True}
+    reasons = ("few finish it", "few finish it; 5 questions", None)
+    rows = [
+        one | {"video_id": f"v{no}", "title": f"V{no}", "viewer_count": 90 - no, "attention_reason": why} for no, why in enumerate(reasons)
+    ]
+    shown = videos.build(Reading(_with(believable(), frame("video_analytics", rows)))).weak
+    assert [video.title for video in shown] == ["V1", "V0", "V2"]
+
+
 def test_who_watched_for_no_time_is_not_said_to_have_watched_0() -> None:
     one = tiny("report", "creator_overview").frames["student_engagement_tiers"].table.to_pylist()[0] | {"watch_seconds": 0}
     section = _page(_with(tiny("report", "creator_overview"), frame("student_engagement_tiers", [one]))).section("Who slipped")
@@ -350,6 +374,8 @@ def test_a_new_report_and_a_new_metric_need_no_template() -> None:
         (wording.say_duration(4_334_400), "1,204 h"), (wording.say_duration(0), "0 min"), (wording.say_duration(None), "–"),
         (wording.say_position(272), "4:32"), (wording.say_position(3725), "1:02:05"), (wording.say_day(date(2026, 3, 3)), "3 March 2026"),
         (wording.say_trend(120, 112), "up 8 from 112"), (wording.say_trend(0, 3), "down 3 from 3"), (wording.say_trend(4, 4), "the same as before"),
+        (wording.say_trend(1016700, 1645800, wording.say_duration), "down 175 h from 457 h"), (wording.say_trend(63.14, 58.26), "up 4.8 from 58.3"),
+        (wording.say_trend(59.9, 3599.9, wording.say_duration), "down 58 min from 59 min"), (wording.say_trend(3.02, 2.98), "the same as before"),
         (wording.say_trend(5, None), None), (wording.say_many(1, "quiz", "quizzes"), "1 quiz"), (wording.say_many(0, "student"), "0 students"),
         (wording.say_change(0.34), "up 34%"), (wording.say_change(-0.03), "down 3%"), (wording.say_change(0.001), "up less than 1%"),
         (wording.say_change(132.0), "up 13,200%"), (wording.say_change(None), "–"), (wording.say_growth(0.001, "then"), "up less than 1% on then"),
@@ -513,7 +539,7 @@ def test_what_weighs_most_is_advised_first_and_the_rest_has_a_place() -> None:
         "slipped, then watched most; points"
     )
     assert view.rest == "And 1 more quiz, 2 more questions (in questions.csv, those with is_content_gap)."
-    assert view.advice[-2].because.endswith("All are in students.csv: at_risk and inactive in the column tier.")
+    assert view.advice[-2].because.endswith("All are in students.csv: tier at_risk or inactive, lifecycle_stage not completed.")
     unweighed = advice.build(Reading(_with(_without(document, "quiz_analytics"), frame("recommendations", told))))
     assert unweighed.advice[0].names == ["Quiz 0"], "as the recommendations come"
 

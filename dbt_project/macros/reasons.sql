@@ -3,13 +3,18 @@
     'No activity since ' || coalesce({{ long_date(last_active_on) }}, 'joining on ' || {{ long_date(joined_on) }})
 {%- endmacro %}
 
+{#- A whole number as people write it: 1,002. -#}
+{% macro in_digits(count) -%}
+    to_char({{ count }}, 'FM999,999,999,990')
+{%- endmacro %}
+
 {#- Whole numbers, so that 29.999% is under 30% whatever it rounds to. -#}
 {% macro few_finish(viewer_count, completion_count) -%}
     ({{ viewer_count }} >= 10 and {{ completion_count }} * 100 < {{ viewer_count }} * 30)
 {%- endmacro %}
 
 {% macro few_finish_in_words(viewer_count, completion_count) -%}
-    {{ completion_count }}::text || ' of ' || {{ viewer_count }}::text || ' viewers finished the video, under 30%'
+    {{ in_digits(completion_count) }} || ' of ' || {{ in_digits(viewer_count) }} || ' viewers finished the video, under 30%'
 {%- endmacro %}
 
 {% macro many_ask(question_count) -%}
@@ -17,5 +22,5 @@
 {%- endmacro %}
 
 {% macro many_ask_in_words(question_count) -%}
-    {{ question_count }}::text || ' questions in 90 days lead to it'
+    {{ in_digits(question_count) }} || ' questions in 90 days lead to it'
 {%- endmacro %}

@@ -18,7 +18,11 @@ _NAMED = 3
 # kind in the mart, in the order of the page; what the line says of students is put together here
 _KINDS = ("revise_quiz", "review_video", "close_gap", "check_in", "offer_advanced")
 _STUDENTS = {
-    "check_in": ("Check in with", "quiet for 7 days or more, and not done with the course", "at_risk and inactive in the column tier"),
+    "check_in": (
+        "Check in with",
+        "quiet for 7 days or more, and not done with the course",
+        "tier at_risk or inactive, lifecycle_stage not completed",
+    ),
     "offer_advanced": ("Offer advanced content to", "at the top by points among the engaged", "sorted by xp_points"),
 }
 # the mart that knows how much is at stake, its key, and what comes first; the mart of recommendations only knows what is newest
@@ -32,7 +36,7 @@ _WEIGHTS: Mapping[str, tuple[str, str, tuple[tuple[str, str], ...]]] = {
 # what is not listed: its name, and where it is; no file beside the page lists quizzes
 _RESTS = {
     "revise_quiz": ("quiz", "quizzes", ""),
-    "review_video": ("video", "videos", "in videos.csv, those with needs_attention"),
+    "review_video": ("video", "videos", "in videos.csv, those with the lowest completion_rate"),
     "close_gap": ("question", "questions", "in questions.csv, those with is_content_gap"),
 }
 

@@ -55,7 +55,7 @@ def _week(reading: Reading) -> list[Number]:
         return []
     was = before or dict.fromkeys(_SUMS)
     return [
-        _moved("Learners a day", now["active_student_count"], was["active_student_count"], lambda total: say_count(total / 7)),
+        _moved("Learners a day", _per_day(now["active_student_count"]), _per_day(was["active_student_count"]), say_count),
         _moved("New students", now["new_student_count"], was["new_student_count"], say_count),
         _moved("Videos completed", now["completion_count"], was["completion_count"], say_count),
         _moved("Watch time", now["watch_seconds"], was["watch_seconds"], say_duration),
@@ -74,11 +74,15 @@ def _sums(reading: Reading, back: int) -> dict[str, int | None] | None:
     return sums | dict.fromkeys(("completion_count", "watch_seconds")) if is_partial else sums
 
 
-def _moved(label: str, now: int | None, before: int | None, say: Callable[[float], str]) -> Number:
+def _per_day(total: int | None) -> float | None:
+    return None if total is None else total / 7
+
+
+def _moved(label: str, now: float | None, before: float | None, say: Callable[[float], str]) -> Number:
     trend, direction = _trend(now, before, say)
     return Number(label, DASH if now is None else say(now), None, trend, direction)
 
 
-def _trend(now: int | None, before: int | None, say: Callable[[float], str]) -> tuple[str | None, str | None]:
-    direction = None if now is None or before is None or now == before else ("up" if now > before else "down")
-    return say_trend(now, before, say), direction
+def _trend(now: float | None, before: float | None, say: Callable[[float], str]) -> tuple[str | None, str | None]:
+    trend = say_trend(now, before, say)
+    return trend, next((way for way in ("up", "down") if trend and trend.startswith(f"{way} ")), None)

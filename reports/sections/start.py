@@ -7,11 +7,13 @@ from reports.wording import say_many
 
 _TELL = ("daily_activity", "revenue_overview", "top_questions", "student_engagement_tiers")
 _COMING = (
+    ("Who slipped", "Once a student has been quiet for 7 days."),
     ("What happened", "From the first student on, day by day: who joins, who learns, how long they watch and what they finish."),
+    ("When students are active", "By weekday and hour, once they are."),
+    ("Where students stand", "How many learn well, and how many slip, beside the week before."),
     ("Videos", "Once somebody has started one: how many finish it, and where the others leave."),
     ("Quizzes", "After the first attempts: how many pass, and which questions are too hard."),
     ("What students ask", "Once a question has come up twice."),
-    ("Who slipped", "Once a student has been quiet for 7 days."),
     ("Revenue", "With the first payment."),
     ("What to do next", "As soon as the numbers point to something."),
 )

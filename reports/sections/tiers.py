@@ -17,7 +17,7 @@ _TIERS = (
     ("moderate", "Moderate", "under 5 videos so far"),
     ("low_engagement", "Low engagement", "under 3 videos a week after joining"),
     ("at_risk", "At risk", "quiet for 7 to 14 days"),
-    ("inactive", "Inactive", "quiet for 14 days or more"),
+    ("inactive", "Inactive", "quiet for longer"),
 )
 
 
@@ -36,12 +36,13 @@ class Tier:
 
 @dataclass(frozen=True)
 class Tiers:
-    """`summary` is the text alternative of the bars."""
+    """`summary` is the text alternative of the bars; `done` tells of those at risk a week ago whom the number that leads the page leaves out."""
 
     tiers: list[Tier]
     has_before: bool
     summary: str | None
     empty: str | None
+    done: str | None = None
 
 
 def build(reading: Reading) -> Tiers:
@@ -62,7 +63,15 @@ def build(reading: Reading) -> Tiers:
     ]  # fmt: skip
     was = (f", {tier.before} a week ago" if tier.before else "" for tier in tiers)
     parts = "; ".join(f"{tier.name.lower()} {tier.count} ({tier.share}{ago})" for tier, ago in zip(tiers, was, strict=True))
-    return Tiers(tiers, before is not None, f"Of {say_many(total, 'student')}: {parts}.", None)
+    return Tiers(tiers, before is not None, f"Of {say_many(total, 'student')}: {parts}.", None, _done(reading))
+
+
+def _done(reading: Reading) -> str | None:
+    before, slipping = reading.tiers_a_week_ago, reading.slipping_a_week_ago
+    if before is None or slipping is None or before["at_risk"] == slipping:
+        return None
+    done = before["at_risk"] - slipping
+    return f"{say_count(done)} of the {say_count(before['at_risk'])} at risk a week ago {'has' if done == 1 else 'have'} completed every video by now."
 
 
 def _counts(reading: Reading) -> dict[str, int]:

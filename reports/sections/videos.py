@@ -55,7 +55,7 @@ def build(reading: Reading) -> Videos:
         return Videos([], [], None, None, None, "", reading.absence("video_analytics", "the videos", "No videos yet."))
     table = table.select(_COLUMNS)
     needs_attention = pc.fill_null(table["needs_attention"], False)
-    weak = table.filter(needs_attention).sort_by([("viewer_count", "descending"), ("video_id", "ascending")])
+    weak = _most_reasons_first(table.filter(needs_attention))
     rest = weak.num_rows - _SHOWN_WEAK
     best, ranking = _best(table.filter(pc.invert(needs_attention)))
     is_watched = bool(pc.any(pc.greater(table["viewer_count"], 0)).as_py())
@@ -68,6 +68,13 @@ def build(reading: Reading) -> Videos:
         ranking=ranking,
         empty=None,
     )
+
+
+def _most_reasons_first(weak: pa.Table) -> pa.Table:
+    """Videos with two reasons before those with one (the mart parts reasons by a semicolon), then those with most viewers."""
+    counted = weak.append_column("reasons", pc.fill_null(pc.count_substring(weak["attention_reason"], "; "), 0))
+    order = [("reasons", "descending"), ("viewer_count", "descending"), ("video_id", "ascending")]
+    return counted.sort_by(order).drop_columns("reasons")
 
 
 def _best(table: pa.Table) -> tuple[pa.Table, str]:

@@ -28,12 +28,12 @@ def recommendations(moment: Moment, students: dict[UUID, Student], tables: dict[
             advise(row["creator_id"], "check_in", "Check in with the student", "student_id", student_id, **about)
     for creator_id in moment.zones.history:
         for place, student in enumerate(_best(moment, creator_id, students), start=1):
-            said = f"Place {place} by points among the engaged students: {student.row['xp_points']} points"
+            said = f"Place {place} by points among the engaged students: {student.row['xp_points']:,} points"
             about = {"about": student.row["name"], "reason": said, "since_at": student.last_active_at}
             advise(creator_id, "offer_advanced", "Offer advanced content", "student_id", student.row["id"], **about)
     for (video_id,), row in tables["video_analytics"].items():
         if row["viewer_count"] >= 10 and 10 * row["completion_count"] < 3 * row["viewer_count"]:
-            said = f"{row['completion_count']} of {row['viewer_count']} viewers finished the video, under 30%"
+            said = f"{row['completion_count']:,} of {row['viewer_count']:,} viewers finished the video, under 30%"
             about = {"about": row["title"], "reason": said, "since_at": row["last_viewed_at"]}
             advise(row["creator_id"], "review_video", "Review the video or split it", "video_id", video_id, **about)
     for (quiz_id,), row in tables["quiz_analytics"].items():
@@ -41,7 +41,7 @@ def recommendations(moment: Moment, students: dict[UUID, Student], tables: dict[
             failed = sum(
                 not deed.row["passed"] for deed in moment.deeds if deed.row.get("quiz_id") == quiz_id and deed.student_id in students
             )
-            said = f"{failed} of {row['attempt_count']} attempts failed, over 50%"
+            said = f"{failed:,} of {row['attempt_count']:,} attempts failed, over 50%"
             about = {"about": row["title"], "reason": said, "since_at": row["last_attempted_at"]}
             advise(row["creator_id"], "revise_quiz", "Revise the quiz", "quiz_id", quiz_id, **about)
     for (creator_id, question_id), row in tables["top_questions"].items():
@@ -53,8 +53,8 @@ def recommendations(moment: Moment, students: dict[UUID, Student], tables: dict[
 
 def _why_a_gap(row: dict[str, Any]) -> str:
     if row["student_count"] >= 5:
-        return f"{row['student_count']} students asked it in 90 days"
-    return f"Asked {row['ask_30d_count']} times in 30 days, {row['positive_count']} of {row['rated_count']} ratings positive"
+        return f"{row['student_count']:,} students asked it in 90 days"
+    return f"Asked {row['ask_30d_count']:,} times in 30 days, {row['positive_count']:,} of {row['rated_count']:,} ratings positive"
 
 
 def _best(moment: Moment, creator_id: UUID, students: dict[UUID, Student]) -> list[Student]:

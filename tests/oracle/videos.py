@@ -72,9 +72,9 @@ def _of_viewers(viewers: list[Gain]) -> dict[str, Any]:
 def _attention(viewers: list[Gain], asked: int) -> dict[str, Any]:
     count, finished, reasons = len(viewers), sum(gain.is_completed for gain in viewers), []
     if count >= 10 and 10 * finished < 3 * count:
-        reasons.append(f"{finished} of {count} viewers finished the video, under 30%")
+        reasons.append(f"{finished:,} of {count:,} viewers finished the video, under 30%")
     if asked >= 5:
-        reasons.append(f"{asked} questions in 90 days lead to it")
+        reasons.append(f"{asked:,} questions in 90 days lead to it")
     return {"related_question_count": asked, "needs_attention": bool(reasons), "attention_reason": "; ".join(reasons) or None}
 
 

@@ -26,7 +26,7 @@ engaged as (
         null::text as question_id,
         name as about,
         'Offer advanced content' as action,
-        'Place ' || place::text || ' by points among the engaged students: ' || xp_points::text || ' points' as reason,
+        'Place ' || place::text || ' by points among the engaged students: ' || {{ in_digits('xp_points') }} || ' points' as reason,
         last_active_at as since_at
     from {{ ref('int_best_students') }}
     where {{ touched_text('student_id') }}
@@ -60,7 +60,8 @@ quizzes as (
         null::text as question_id,
         quizzes.title as about,
         'Revise the quiz' as action,
-        (results.attempt_count - results.pass_count)::text || ' of ' || results.attempt_count::text || ' attempts failed, over 50%' as reason,
+        {{ in_digits('results.attempt_count - results.pass_count') }}
+        || ' of ' || {{ in_digits('results.attempt_count') }} || ' attempts failed, over 50%' as reason,
         results.last_attempted_at as since_at
     from {{ ref('stg_quizzes') }} as quizzes
     inner join {{ ref('int_quiz_results') }} as results on quizzes.quiz_id = results.quiz_id
@@ -79,8 +80,10 @@ gaps as (
         question as about,
         'Answer it in an FAQ or a video' as action,
         case
-            when student_count >= 5 then student_count::text || ' students asked it in 90 days'
-            else 'Asked ' || ask_30d_count::text || ' times in 30 days, ' || positive_count::text || ' of ' || rated_count::text || ' ratings positive'
+            when student_count >= 5 then {{ in_digits('student_count') }} || ' students asked it in 90 days'
+            else
+                'Asked ' || {{ in_digits('ask_30d_count') }} || ' times in 30 days, '
+                || {{ in_digits('positive_count') }} || ' of ' || {{ in_digits('rated_count') }} || ' ratings positive'
         end as reason,
         last_asked_at as since_at
     from {{ ref('int_questions') }}
