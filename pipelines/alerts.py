@@ -8,10 +8,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from pipelines import warehouse
 from pipelines.problem import Problem
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import apprise
 
 _KEPT = timedelta(days=30)
 _ADDRESS = re.compile(r"https?://\S+")
@@ -78,7 +82,17 @@ def forget(settings: Settings, kind: str, but: Iterable[str] = ()) -> int:
         ).rowcount
 
 
+def require_addresses(settings: Settings) -> None:
+    """A `Problem` unless Apprise knows what each address in ALERT_URLS is; nobody is told anything."""
+    _team(settings)
+
+
 def _send(settings: Settings, title: str, body: str) -> None:
+    if not _team(settings).notify(title=f"Creator Reports: {title}", body=body, body_format="text"):
+        raise Problem(f"not every address in ALERT_URLS took the message {title!r}; it is tried again.")
+
+
+def _team(settings: Settings) -> "apprise.Apprise":
     import apprise  # a second to import, and most processes tell nobody anything
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its log may name the addresses, which hold secrets
@@ -87,5 +101,4 @@ def _send(settings: Settings, title: str, body: str) -> None:
     for number, url in enumerate(urls, start=1):
         if not team.add(url):
             raise Problem(f"address {number} of {len(urls)} in ALERT_URLS is none that Apprise knows; see .env.example.")
-    if not team.notify(title=f"Creator Reports: {title}", body=body, body_format=apprise.NotifyFormat.TEXT):
-        raise Problem(f"not every address in ALERT_URLS took the message {title!r}; it is tried again.")
+    return team

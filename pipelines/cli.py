@@ -133,16 +133,17 @@ def down() -> None:
 
 @cli.command()
 def status() -> None:
-    """Say which servers are used and whether they answer: those of DATABASE_URL, or without it the embedded ones."""
+    """Say which servers are used and whether they answer: those of DATABASE_URL, or without it the embedded ones; the mail server and ALERT_URLS, where set."""
     from pipelines import console, servers
     from pipelines.local import world
 
     settings = load_settings()
-    embedded = world.status(settings.local_dir)
+    embedded, beside = world.status(settings.local_dir), servers.look_beside(settings)
     if settings.database_url is None:
-        console.show_table(["service", "state", "address"], embedded, is_whole=True)
+        console.show_table(["service", "state", "address"], [*embedded, *beside], is_whole=True)
         return
-    console.show_table(["service", "address", "state"], [(name, at, state) for name, state, at in servers.look(settings)], is_whole=True)
+    found = [*servers.look(settings), *beside]
+    console.show_table(["service", "address", "state"], [(name, at, state) for name, state, at in found], is_whole=True)
     if running := [service.name for service in embedded if service.state != "stopped"]:
         console.say(f"embedded servers run too, and are not used: {', '.join(running)}; `creator-reports down` stops them.")
 

@@ -5,6 +5,8 @@ Belongs here: RFC 5322 and SMTP. Does not: what a mail says (reports/mail.py), w
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP as MAIL_POLICY
@@ -56,9 +58,19 @@ class MailServer:
             NotTaken: this mail is refused, now or for good, or the server cannot be reached.
             Problem: the server would refuse every mail of ours (login, TLS, sender).
         """
+        with self._in_words():
+            self._open().send_message(message)
+
+    def require(self) -> None:
+        """Connect and log in, and say goodbye; raises as `send` does."""
+        with self._in_words():
+            self._open().noop()
+        self.close()
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
         try:
-            connection = self._open()
-            connection.send_message(message)
+            yield
         except smtplib.SMTPRecipientsRefused as error:
             code, _ = next(iter(error.recipients.values()))
             raise NotTaken(f"the mail server refuses the address ({code})", is_final=code >= 500) from None

@@ -1,13 +1,15 @@
 """The servers that the settings name, for `creator-reports status`: whether they answer, and where.
 
-Belongs here: one look at Postgres and the object store. Does not: the embedded servers (local/world), checks of the data (checkup).
+Belongs here: one look at Postgres, the object store, the mail server and the addresses of the data team. Does not: the embedded servers
+(local/world), checks of the data (checkup).
 """
 
 from collections.abc import Callable
 
 import psycopg
 
-from pipelines import warehouse
+from pipelines import alerts, warehouse
+from pipelines.mail_server import MailServer, NotTaken
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 from pipelines.store import Store
@@ -24,6 +26,23 @@ def look(settings: Settings) -> list[tuple[str, str, str]]:
     ]
 
 
+def look_beside(settings: Settings) -> list[tuple[str, str, str]]:
+    """The same of whoever is told: the mail server, and the data team's addresses, which are not tried; nothing of what is not set."""
+    found = []
+    if settings.smtp_host is not None:
+        found.append(("Mail (SMTP_HOST)", _state(MailServer(settings).require), f"{settings.smtp_host}:{settings.smtp_port}"))
+    if settings.alert_urls is not None:
+        count = len(settings.alert_urls.get_secret_value().split())
+        found.append(
+            (
+                "Alerts (ALERT_URLS)",
+                _state(lambda: alerts.require_addresses(settings), "known"),
+                f"{count} {'address' if count == 1 else 'addresses'}",
+            )
+        )
+    return found
+
+
 def _place(address: str) -> str:
     try:
         return warehouse.describe(address)
@@ -31,9 +50,9 @@ def _place(address: str) -> str:
         return "–"
 
 
-def _state(look_at: Callable[[], None]) -> str:
+def _state(look_at: Callable[[], None], good: str = "answers") -> str:
     try:
         look_at()
-    except Problem as problem:
-        return str(problem)
-    return "answers"
+    except (Problem, NotTaken) as trouble:
+        return str(trouble)
+    return good

@@ -154,6 +154,10 @@ def test_status_speaks_of_the_servers_that_are_used(platform: Platform) -> None:
     assert "cannot connect to Postgres at 127.0.0.1:1/none" in shown
     assert "there is no such bucket" in shown
     assert "is not an address" in platform.succeed("status", DATABASE_URL="mysql://x")
+    shown = platform.succeed("status", SMTP_HOST="127.0.0.1", SMTP_PORT="1", ALERT_URLS="json://127.0.0.1:1 foo://bar")
+    assert "no connection to the mail server 127.0.0.1:1" in shown and "check SMTP_HOST and SMTP_PORT" in shown
+    assert "address 2 of 2 in ALERT_URLS is none that Apprise knows" in shown
+    assert "known" in platform.succeed("status", ALERT_URLS="json://127.0.0.1:1")
 
 
 def test_a_broken_contract_publishes_nothing(platform: Platform) -> None:
