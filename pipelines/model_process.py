@@ -33,7 +33,8 @@ class Encoder:
     def __exit__(self, *exception: object) -> None:
         if self._started is not None:
             process, pipe = self._started
-            process.terminate()
+            # It keeps nothing. And SIGTERM may be ignored: Dagster treats it as SIGINT, and shells have programs in the background ignore that.
+            process.kill()
             process.join()
             pipe.close()  # last: whoever still waits for an answer then hears of the end, and reads nothing of a file that was opened since
 

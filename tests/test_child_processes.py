@@ -24,6 +24,17 @@ if __name__ == "__main__":
         print("at work", flush=True)
         time.sleep(60)
 """
+IN_THE_BACKGROUND = """
+import signal
+from pipelines.model_process import Encoder
+from questions.grouping import MEANING
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with Encoder() as encoder:
+        encoder.encode(MEANING, ["How do I start?"])
+    print("ended", flush=True)
+"""
 WITH_RENDERERS = """
 import multiprocessing, pickle, time
 from concurrent.futures import ProcessPoolExecutor
@@ -75,6 +86,11 @@ def test_a_caller_who_fails_between_two_parts_ends_it_too() -> None:
         for _ in encoder.encode_each(MEANING, parts):
             raise ZeroDivisionError
     assert _children() <= before  # who was there may have gone
+
+
+def test_it_ends_also_where_sigterm_is_ignored() -> None:
+    done = subprocess.run([sys.executable, "-c", IN_THE_BACKGROUND], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
 
 
 def test_what_goes_wrong_in_it_is_raised_here_and_it_works_on() -> None:
