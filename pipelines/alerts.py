@@ -88,7 +88,7 @@ def require_addresses(settings: Settings) -> None:
 
 
 def _send(settings: Settings, title: str, body: str) -> None:
-    if not _team(settings).notify(title=f"Creator Reports: {title}", body=body, body_format="text"):
+    if not _team(settings).notify(title=f"Creator Reports: {title}", body=body, body_format="text", notify_type="warning"):
         raise Problem(f"not every address in ALERT_URLS took the message {title!r}; it is tried again.")
 
 

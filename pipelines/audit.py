@@ -77,16 +77,17 @@ def build_door(settings: Settings, door: str, catalog: Catalog) -> dg.AssetCheck
             is_narrowed = door == "marts" and context.run.job_name != NIGHTLY_JOB
             outcomes = examine(settings, door, schema="door" if is_narrowed else None)
         yield from (_result(outcome) for outcome in outcomes)
-        context.log.info(summarize(door, outcomes))
+        held = 0
         if door == "marts":
             with plain_failures():
-                _pass_marts(settings, run, outcomes)
+                held = _pass_marts(settings, run, outcomes)
+        context.log.info(summarize(door, outcomes) + gates.say_held(held))
 
     return check_door
 
 
-def _pass_marts(settings: Settings, run: warehouse.Run, outcomes: Sequence[expectations.Outcome]) -> None:
-    """Hold back the creators that broken rules name and accept the rest; a broken rule that does not name all its creators stops the publish."""
+def _pass_marts(settings: Settings, run: warehouse.Run, outcomes: Sequence[expectations.Outcome]) -> int:
+    """Hold back the creators that broken rules name (how many) and accept the rest; a broken rule that does not name all its creators stops the publish."""
     rules = [outcome for outcome in outcomes if outcome.severity == "error"]
     unnamed = [outcome for outcome in rules if not outcome.passed and outcome.creators is None]
     if unnamed:
@@ -95,8 +96,9 @@ def _pass_marts(settings: Settings, run: warehouse.Run, outcomes: Sequence[expec
         )
         raise Problem(f"rules at the way out do not hold and do not name whom to hold back: {said}. Nothing was published.")
     found = {f"{outcome.table}: {outcome.rule_name}": outcome.creators or () for outcome in rules}
-    gates.hold_back(settings, run, found)
+    held = gates.hold_back(settings, run, found)
     accept_build(settings, run)
+    return held
 
 
 _DESCRIPTIONS = {

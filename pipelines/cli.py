@@ -174,8 +174,13 @@ def migrate(is_applied: bool) -> None:
 
     changes = migration.migrate(_existing(), load_catalog().marts.values(), is_applied=is_applied)
     rows = [(change.table, change.column, change.found, change.wanted or "(none)", ", ".join(change.views)) for change in changes]
+    if not rows:
+        console.say(
+            "nothing to do: no change of a contract would break a reader. Marts whose contract changed otherwise are built anew by the next run."
+        )
+        return
     console.show_table(["table", "column", "published as", "contract", "used by"], rows)
-    console.say(f"{len(changes)} columns {'changed' if is_applied else 'to change'}")
+    console.say(f"{len(changes)} {'column' if len(changes) == 1 else 'columns'} {'changed' if is_applied else 'to change'}")
 
 
 @cli.command()

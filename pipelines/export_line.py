@@ -85,7 +85,8 @@ def await_outcome(settings: Settings, request_id: UUID, patience: timedelta = ti
 def tidy(connection: psycopg.Connection) -> int:
     """Blank links that have ended, or whose request was cancelled or whose files were revoked; take back what dead runs had taken on. How many wait."""
     connection.execute(
-        """update ops.export_requests as r set link = null, sidecar_link = null
+        """update ops.export_requests as r set link = null, sidecar_link = null,
+               reason = case when status = 'done' and link_ends_at > clock_timestamp() then 'its link was revoked; ask again' else reason end
            where link is not null and (link_ends_at <= clock_timestamp() or status = 'cancelled' or not exists (
                select from ops.generations as g where g.creator_id = r.creator_id and position('/' || g.generation || '/' in r.object_key) > 0)
                or exists (select from ops.revoked_keys as k where k.creator_id = r.creator_id and k.object_key = r.object_key))"""

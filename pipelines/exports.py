@@ -172,7 +172,7 @@ def _opened(worker: Worker, wanted: Wanted, selection: Selection) -> Iterator[Do
     """The document of the export; its rows come from the database while they are written."""
     mart = worker.catalog.marts[selection.report.mart]
     with frames.snapshot(worker.reader, wanted.creator_id) as cursor:
-        bundle = frames.open_bundle(cursor, worker.catalog, wanted.creator_id)
+        bundle = frames.open_bundle(cursor, mart.name)
         cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(_BATCH_BYTES)})
         cursor.execute(frames.select(mart, selection.condition), selection.values or None)
         batches = cursor.fetch_record_batch()

@@ -132,7 +132,7 @@ def read_bundle(
     With `restated_since` there is a frame `restatements` too: numbers of finished days that changed after that instant.
     """
     with snapshot(reader, creator_id) as cursor:
-        bundle = open_bundle(cursor, catalog, creator_id)
+        bundle = open_bundle(cursor)
         frames = {name: _fetch_frame(cursor, catalog.marts[name]) for name in sorted(marts)}
         if restated_since is not None:
             frames["restatements"] = _fetch_restatements(cursor, restated_since)
@@ -152,11 +152,15 @@ def snapshot(reader: adbc.Connection, creator_id: str) -> Iterator[adbc.Cursor]:
         reader.rollback()
 
 
-def open_bundle(cursor: adbc.Cursor, catalog: Catalog, creator_id: str) -> Bundle:
-    """Who the creator is and as of when the snapshot is, without frames yet. A `Problem` when nothing of the creator is published."""
+def open_bundle(cursor: adbc.Cursor, table: str = "creator_overview") -> Bundle:
+    """Who the creator is and as of when `table` is, without frames yet. A `Problem` when nothing of the creator is published.
+
+    Of a page that is creator_overview's: what nightly runs alone refresh is said to be so there.
+    """
     cursor.execute(
         "select p.as_of, p.complete_through, o.company_name, o.timezone, o.date_format, o.has_metadata from analytics.creator_overview as o"
-        " cross join (select max(as_of) as as_of, min(complete_through) as complete_through from analytics.published) as p where o.creator_id = ops.render_creator()"
+        " join analytics.published as p on p.table_name = $1 where o.creator_id = ops.render_creator()",
+        (table,),
     )
     found = cursor.fetchone()
     if found is None or found[0] is None:

@@ -46,7 +46,7 @@ def lag(connection: psycopg.Connection, settings: Settings) -> str | None:
 
 
 def hold_back(settings: Settings, run: warehouse.Run, found: Mapping[str, Iterable[str]]) -> int:
-    """For each check (its name) close the gates of the creators that it names and open those that it closed before; the number of creators held back."""
+    """For each check (its name) close the gates of the creators that it names and open those that it closed before; the number of creators that they hold back."""
     with warehouse.owned_transaction(settings, run) as connection:
         for name, named in found.items():
             reason, creators = REASON + name, sorted(named)
@@ -54,5 +54,16 @@ def hold_back(settings: Settings, run: warehouse.Run, found: Mapping[str, Iterab
             connection.cursor().executemany(
                 "insert into ops.gates values (%s, %s, %s) on conflict do nothing", [(creator, reason, run.as_of) for creator in creators]
             )
-        row = connection.execute("select count(distinct creator_id) from ops.gates where reason like %s", (REASON + "%",)).fetchone()
+        row = connection.execute(
+            "select count(distinct creator_id) from ops.gates where reason = any(%s)", ([REASON + name for name in found],)
+        ).fetchone()
     return row[0] if row else 0
+
+
+def say_held(count: int) -> str:
+    """What a check that named creators says of them; nothing of none."""
+    return (
+        f"; {count:,} {'creator is' if count == 1 else 'creators are'} held back and {'keeps' if count == 1 else 'keep'} the old rows"
+        if count
+        else ""
+    )

@@ -11,10 +11,10 @@ from datetime import datetime
 
 from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
-from pipelines import heap, instance, publish, warehouse
+from pipelines import heap, instance, publish, telling, warehouse
 from pipelines.definitions import build
 from pipelines.problem import Problem
-from pipelines.run_failures import first_cause, is_interruption
+from pipelines.run_failures import broken_checks, first_cause, is_interruption
 from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, MORNINGS_STEP, REQUESTED_BY_TAG, listen
 from pipelines.settings import Settings
 
@@ -75,8 +75,17 @@ class Runner:
             failures = [event for event in result.all_events if event.is_step_failure]
             if is_interruption(failures):
                 raise KeyboardInterrupt
-            raise Problem(f"{job_name} failed. {first_cause(result.get_asset_check_evaluations(), failures)}")
+            raise self._failed(job_name, result.run_id, first_cause(result.get_asset_check_evaluations(), failures))
+        telling.run_succeeded(self._settings, job_name, result.run_id, broken_checks(result.get_asset_check_evaluations()))
         return Finished(result.run_id, as_of)
+
+    def _failed(self, job_name: str, run_id: str, cause: str) -> Problem:
+        """What the caller is told, after the data team was: Dagster's sensors look at the runs that Dagster started."""
+        try:
+            telling.run_failed(self._settings, job_name, run_id, cause)
+        except Problem as untold:
+            return Problem(f"{job_name} failed. {cause} The data team does not know: {untold}")
+        return Problem(f"{job_name} failed. {cause}")
 
     def _too_early(self, as_of: datetime, job_name: str) -> Problem:
         """Why nothing runs for an instant before FIRST_DAY: an earlier one would not help where tables are published."""

@@ -41,14 +41,15 @@ def _as_creator(reader: psycopg.Connection, creator_id: str) -> Iterator[None]:
 
 
 def read_news(reader: psycopg.Connection, morning: Morning) -> Told:
-    """What the creator wants to hear of since the last mail that told something; of the last day when there was none. At most a week back."""
+    """What the creator wants to hear of since the last mail that told something; of the last day, or week, when there was none. At most a week back."""
     last = reader.execute(
         """select max(local_on), max(told_through), max(told_quizzes_through), coalesce(bool_or(status = 'sent'), false)
            from ops.outbox where creator_id = %s and told_through is not null""",
         (morning.creator_id,),
     ).fetchone()
     last_on, through, quizzes_through, was_mailed = last or (None, None, None, False)
-    since_on = max(last_on or morning.local_on - timedelta(days=1), morning.local_on - _LONGEST_LOOK_BACK)
+    first = timedelta(days=7 if morning.edition == "weekly" else 1)
+    since_on = max(last_on or morning.local_on - first, morning.local_on - _LONGEST_LOOK_BACK)
     with _as_creator(reader, morning.creator_id), reader.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
             """with reached as (
@@ -56,8 +57,8 @@ def read_news(reader: psycopg.Connection, morning: Morning) -> Told:
                    from analytics.published),
                period as (
                    select through, quizzes_through,
-                       greatest(coalesce(%(through)s::timestamptz, through - interval '1 day'), through - %(longest)s) as since,
-                       greatest(coalesce(%(quizzes_through)s::timestamptz, quizzes_through - interval '1 day'), quizzes_through - %(longest)s) as quizzes_since
+                       greatest(coalesce(%(through)s::timestamptz, through - %(first)s), through - %(longest)s) as since,
+                       greatest(coalesce(%(quizzes_through)s::timestamptz, quizzes_through - %(first)s), quizzes_through - %(longest)s) as quizzes_since
                    from reached),
                failures as (
                    select q.student_id from period join analytics.quiz_results as q
@@ -76,6 +77,7 @@ def read_news(reader: psycopg.Connection, morning: Morning) -> Told:
                 "through": through,
                 "quizzes_through": quizzes_through,
                 "longest": _LONGEST_LOOK_BACK,
+                "first": first,
                 "since_on": since_on,
                 "local_on": morning.local_on,
             },

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP as MAIL_POLICY
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -19,13 +19,14 @@ from reports.mail import Mail
 
 def compose(settings: Settings, address: str, mail: Mail, message_id: str, sent_at: datetime) -> EmailMessage:
     """The mail with its headers, ready to send."""
-    domain = settings.mail_from.rpartition("@")[2]
+    sender = parseaddr(settings.mail_from)[1]
+    domain = sender.rpartition("@")[2]
     message = EmailMessage(policy=MAIL_POLICY)
     message["From"], message["To"], message["Subject"] = settings.mail_from, address, mail.subject
     message["Date"] = format_datetime(sent_at)
     message["Message-ID"] = f"<{message_id}@{domain}>"
     by_page = f"<{settings.dashboard_url}>, " if settings.dashboard_url else ""
-    message["List-Unsubscribe"] = f"{by_page}<mailto:{settings.mail_from}?subject=unsubscribe>"
+    message["List-Unsubscribe"] = f"{by_page}<mailto:{sender}?subject=unsubscribe>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)
     message.add_alternative(mail.html, subtype="html")
@@ -114,7 +115,7 @@ class MailServer:
         if self._connection is not None:
             return self._connection
         settings = self._settings
-        name = settings.mail_from.rpartition("@")[2]  # not the machine's name: looking that up can take seconds
+        name = parseaddr(settings.mail_from)[1].rpartition("@")[2]  # not the machine's name: looking that up can take seconds
         if settings.smtp_tls == "tls":
             trusted = ssl.create_default_context()
             connection: smtplib.SMTP = smtplib.SMTP_SSL(

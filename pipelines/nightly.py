@@ -52,15 +52,15 @@ def build_comparison(settings: Settings, catalog: Catalog) -> dg.AssetChecksDefi
                 building.mark(settings, run, "building")  # what could not be compared is not published
                 raise
         yield from (_result(model, found.get(model.name)) for model in compared)
-        context.log.info(f"{len(compared) - len(found)} of {len(compared)} tables equal a full build")
         with plain_failures():
-            settle(settings, run, compared, found)
+            held = settle(settings, run, compared, found)
+        context.log.info(f"{len(compared) - len(found)} of {len(compared)} tables equal a full build{gates.say_held(held)}")
 
     return compare
 
 
-def settle(settings: Settings, run: warehouse.Run, compared: Sequence[Model], found: Mapping[str, Difference]) -> None:
-    """Hold back the creators whose rows differ, and let go those whose rows do no longer. A `Problem` when a row that differs names no creator: the marts then
+def settle(settings: Settings, run: warehouse.Run, compared: Sequence[Model], found: Mapping[str, Difference]) -> int:
+    """Hold back the creators whose rows differ (how many), and let go those whose rows do no longer. A `Problem` when a row that differs names no creator: the marts then
     count as not built, whatever other checks say, so that nothing is published."""
     unnamed = [difference for difference in found.values() if difference.creators is None]
     if unnamed:
@@ -70,7 +70,7 @@ def settle(settings: Settings, run: warehouse.Run, compared: Sequence[Model], fo
             f"tables differ from a full build in rows that name no creator ({said}). Nothing is published; materialize these assets to rebuild them."
         )
     named = {model.name: found[model.name].creators or () if model.name in found else () for model in compared}
-    gates.hold_back(settings, run, {f"{CHECK} {name}": creators for name, creators in named.items()})
+    return gates.hold_back(settings, run, {f"{CHECK} {name}": creators for name, creators in named.items()})
 
 
 def _result(model: Model, difference: Difference | None) -> dg.AssetCheckResult:

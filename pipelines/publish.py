@@ -12,7 +12,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from pipelines import published_tables, restatements, touching, warehouse
+from pipelines import gates, published_tables, restatements, touching, warehouse
 from pipelines.catalog import Mart
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -125,19 +125,20 @@ def publish(
             [(mart.name, build[1], min(build[2], build[1]), run.run_id, code_version) for mart in marts if mart.name not in waiting],
         )
         connection.execute("reset role")
-        _settle(connection, marts)
+        held = _settle(connection, marts)
     written, removed = sum(table.written_count for table in published), sum(table.removed_count for table in published)
-    say(f"published {len(published)} tables: {written:,} rows written, {removed:,} removed")
+    say(f"published {len(published)} tables: {written:,} rows written, {removed:,} removed{gates.say_held(held)}")
     return published
 
 
-def _settle(connection: psycopg.Connection, marts: Iterable[Mart]) -> None:
-    """What is published is touched no longer, nor new; keys of creators who are held back stay, and a whole mart stays new while any is."""
-    held = connection.execute("select count(*) from pg_temp.held").fetchone()
-    if held == (0,):
+def _settle(connection: psycopg.Connection, marts: Iterable[Mart]) -> int:
+    """What is published is touched no longer, nor new; keys of creators who are held back (how many) stay, and a whole mart stays new while any is."""
+    row = connection.execute("select count(*) from pg_temp.held").fetchone()
+    held = row[0] if row else 0
+    if not held:
         connection.execute("truncate ops.touched")
         connection.execute("update ops.models set is_published = true where not is_published")
-        return
+        return 0
     names = []
     for mart in marts:
         names.append(mart.name)
@@ -149,6 +150,7 @@ def _settle(connection: psycopg.Connection, marts: Iterable[Mart]) -> None:
         )
         connection.execute(sql.SQL("delete from ops.touched k where table_name = {} and not ({})").format(mart.name, rows))
     connection.execute("delete from ops.touched where not table_name = any(%s)", (names,))
+    return held
 
 
 def key_matches(mart: Mart, alias: str) -> sql.Composable:

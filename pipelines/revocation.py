@@ -17,6 +17,7 @@ from pipelines import export_log, reader_tokens, warehouse
 from pipelines.problem import Problem, UsageProblem
 from pipelines.settings import Settings
 from pipelines.store import Store, generation_prefix
+from reports.wording import say_many
 
 ALL = "*"
 """Report and format in the log where all files of a creator are meant."""
@@ -171,5 +172,6 @@ def follow_plans(settings: Settings, entitled: Collection[str], run_id: str, say
                 renew_generation(connection, creator_id, Wish(run_id, "plan", "no longer on a running enterprise plan"))
         count = delete_leaving(connection, Store(settings))
     if lost or count:
-        say(f"{len(lost):,} creators are no longer on a running enterprise plan: their links end; {count:,} revoked objects were deleted")
+        who = f"{say_many(len(lost), 'creator')} {'is' if len(lost) == 1 else 'are'} no longer on a running enterprise plan: all links end"
+        say(f"{who}; {say_many(count, 'revoked object')} {'was' if count == 1 else 'were'} deleted")
     return len(lost)

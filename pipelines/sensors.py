@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from pipelines import alerts, export_line, warehouse, watching
+from pipelines import alerts, export_line, telling, warehouse, watching
 from pipelines.run_failures import broken_checks, first_cause
 from pipelines.runs import EXPORTS_JOB
 from pipelines.settings import Settings
@@ -57,8 +57,7 @@ def _failed_runs(settings: Settings) -> dg.SensorDefinition:
         cause = first_cause(_evaluations(context.instance, run.run_id), context.get_step_failure_events())
         if not context.get_step_failure_events():
             cause = f"its process ended: {context.failure_event.message or 'nobody knows why'}"
-        now = datetime.now(UTC)
-        alerts.tell(settings, watching.failed_run(settings, run.job_name, run.run_id, cause, now), now)
+        telling.run_failed(settings, run.job_name, run.run_id, cause)
         return None
 
     return failed_runs
@@ -75,16 +74,8 @@ def _finished_runs(settings: Settings) -> dg.SensorDefinition:
     def finished_runs(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         if settings.alert_urls is None:
             return dg.SkipReason(_NOBODY)
-        run, now = context.dagster_run, datetime.now(UTC)
-        found = [
-            watching.broken_check(run.job_name, run.run_id, check, now)
-            for check in broken_checks(_evaluations(context.instance, run.run_id))
-        ]
-        alerts.forget(settings, f"run {run.job_name}")
-        if run.job_name in {"hourly", "daily"}:
-            alerts.forget(settings, "check", but=[alert.cause for alert in found])
-        for alert in found:
-            alerts.tell(settings, alert, now)
+        run = context.dagster_run
+        telling.run_succeeded(settings, run.job_name, run.run_id, broken_checks(_evaluations(context.instance, run.run_id)))
         return None
 
     return finished_runs

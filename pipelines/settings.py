@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import date
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
 
@@ -123,6 +124,13 @@ class Settings(BaseSettings):
                 "DATABASE_URL is not set; set it (see .env.example), or use `creator-reports`, which starts an embedded Postgres."
             )
         return self.database_url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_sender(cls, value: str) -> str:
+        if not re.fullmatch(r"[^@\s<>]+@[A-Za-z0-9.-]+", parseaddr(value)[1]):
+            raise ValueError("is no address like reports@example.com or Reports <reports@example.com>")
+        return value
 
     @field_validator("s3_endpoint_url")
     @classmethod

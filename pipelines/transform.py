@@ -96,7 +96,11 @@ def _summary(results: Sequence[NodeResult], tests: Sequence[NodeResult]) -> str:
     return (
         f"{len(results)} models brought up to date, {len(tests)} tests run"
         + (f", {len(warned)} with a warning ({', '.join(warned)})" if warned else "")
-        + (f", {len(failed)} hold creators back ({', '.join(failed)})" if failed else "")
+        + (
+            f", {len(failed)} {'does' if len(failed) == 1 else 'do'} not hold ({', '.join(failed)}): creators whom they name keep their old rows"
+            if failed
+            else ""
+        )
     )
 
 

@@ -25,6 +25,12 @@ _WHOM = {
 }
 
 
+_REBUILD = (
+    "`creator-reports check` names the rows that differ from a full build; materialize that table (in the UI) to rebuild it, then `creator-reports run daily`"
+    " compares again and opens the gates"
+)
+
+
 def failed_run(settings: Settings, job: str, run_id: str, cause: str, now: datetime) -> Alert:
     """A run that failed for good."""
     with warehouse.connect(settings) as connection:
@@ -47,7 +53,9 @@ def broken_check(job: str, run_id: str, check: str, now: datetime) -> Alert:
         title="a check does not hold",
         what=f"{check}, in {job} (run {run_id[:8]})",
         whom="the creators whose rows it names keep their old rows and files (ops.gates); all others have theirs",
-        todo="`creator-reports check` shows sample keys; mend the rows at the source, the next run looks again",
+        todo=_REBUILD
+        if f": {CHECK} (" in check
+        else "`creator-reports check` shows sample keys; mend the rows at the source, the next run looks again",
         since=now,
     )
 
@@ -73,10 +81,7 @@ def closed_gates(settings: Settings) -> list[Alert]:
 
 def _how_to_open(reason: str) -> str:
     if reason.startswith(f"{gates.REASON}{CHECK} "):
-        return (
-            "`creator-reports check` names the rows that differ from a full build; materialize that table (in the UI) to rebuild it,"
-            " then `creator-reports run daily` compares again and opens the gates"
-        )
+        return _REBUILD
     return "`creator-reports check` shows the rows; mend them at the source, the next run opens the gates by itself"
 
 
@@ -93,9 +98,9 @@ def yesterday(settings: Settings, now: datetime) -> Alert | None:
     return Alert(
         cause=f"summary: {until.date()}",
         title=f"exports and mails that failed until {until:%d %B, %H:%M} UTC",
-        what="; ".join(lines) + "." + low,
+        what="; ".join(line.rstrip(".") for line in lines) + "." + low,
         whom="the creators named in `creator-reports history` (event failed) and in ops.outbox",
-        todo="`creator-reports run daily` makes what is missing; see the reasons for what to mend first",
+        todo="see the reasons for what to mend first; `creator-reports run daily` then makes scheduled files that are missing, exports on request are asked for again",
         since=until - timedelta(days=1),
         repeats=False,
     )

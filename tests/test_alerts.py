@@ -11,7 +11,7 @@ from uuid import UUID
 import dagster as dg
 import pytest
 
-from pipelines import alerts, export_log, sensors, warehouse, watching
+from pipelines import alerts, export_log, sensors, telling, warehouse, watching
 from pipelines.alerts import Alert
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -180,6 +180,19 @@ def test_a_failed_run_is_told_unless_dagster_repeats_it(inbox: Inbox, will_retry
         assert inbox.messages[0]["title"] == "Creator Reports: hourly failed"
         assert "What: break_off: the store is full; free space there, then run again (run " in inbox.messages[0]["text"]
         assert "Whom: every creator: tables stay empty" in inbox.messages[0]["text"]
+
+
+def test_a_run_from_the_command_line_is_told_like_any_other(inbox: Inbox) -> None:
+    from pipelines.jobs import Runner  # takes seconds to import
+
+    with pytest.raises(Problem, match=r"hourly failed\. read: the source lacks table app\.creators"):
+        Runner(inbox.settings).run("hourly", as_of=NOW, write=lambda source, line, record: None)
+    (message,) = inbox.messages
+    assert message["title"] == "Creator Reports: hourly failed" and "the source lacks table app.creators" in message["text"]
+    assert inbox.fetch("select count(*) from ops.alerts where starts_with(cause, 'run hourly: ')") == [(1,)]
+    telling.run_succeeded(inbox.settings, "hourly", "run", ["marts/videos: compare (It is equal.)"])
+    assert inbox.fetch("select cause from ops.alerts") == [("check: marts/videos: compare (It is equal.)",)]
+    assert "materialize that table" in inbox.messages[1]["text"]
 
 
 def test_without_an_address_nobody_is_told(settings: Settings) -> None:

@@ -281,6 +281,18 @@ def test_rows_of_one_group_are_read_while_files_of_another_go_up_and_no_third_be
     ]
 
 
+def test_rows_that_wait_for_the_night_say_as_of_which(desk: Desk) -> None:
+    later = "update analytics.published set as_of = as_of + %s where table_name = 'creator_overview'"
+    with warehouse.connect(desk.settings, autocommit=True) as connection:
+        warehouse.set_role(connection, "publisher")
+        connection.execute(later, (timedelta(hours=5),))
+        try:
+            made = [desk.exporter.make(Wanted(str(A), name, "csv"))[0].as_of for name in ("progress", "analytics")]
+        finally:
+            connection.execute(later, (timedelta(hours=-5),))
+    assert made == [AS_OF, AS_OF + timedelta(hours=5)]
+
+
 def test_a_place_is_held_until_its_files_are_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     answered, put_file = Event(), desk.worker.store.put_file
     monkeypatch.setattr(desk.worker.store, "put_file", lambda *said: (answered.wait(60), put_file(*said)))

@@ -222,6 +222,12 @@ def test_videos_with_two_reasons_come_first() -> None:
     assert [video.title for video in shown] == ["V1", "V0", "V2"]
 
 
+def test_files_beside_a_weekly_page_are_older_and_not_counted() -> None:
+    counted = re.compile(r"reason and activity: [0-9,]+ rows")
+    assert counted.search(_page(believable()).section("The raw files"))
+    assert not counted.search(_page(weekly()).section("The raw files"))
+
+
 def test_who_watched_for_no_time_is_not_said_to_have_watched_0() -> None:
     one = tiny("report", "creator_overview").frames["student_engagement_tiers"].table.to_pylist()[0] | {"watch_seconds": 0}
     section = _page(_with(tiny("report", "creator_overview"), frame("student_engagement_tiers", [one]))).section("Who slipped")

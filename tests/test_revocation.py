@@ -124,9 +124,7 @@ def test_who_loses_the_plan_loses_the_links(published: SmallSource) -> None:
     entitled = [str(creator) for creator in (ACME, BETA, GAMMA, IDLE)]
     for count in (1, 0):  # a night later there is nothing left to end
         assert revocation.follow_plans(published.settings, entitled, "night", lines.append) == count
-    assert lines == [
-        f"1 creators are no longer on a running enterprise plan: their links end; {len(lost) + 1} revoked objects were deleted"
-    ]
+    assert lines == [f"1 creator is no longer on a running enterprise plan: all links end; {len(lost) + 1} revoked objects were deleted"]
     assert {open_link(url)[0] for url in lost.values()} == {404}
     assert {open_link(url)[0] for url in kept.values()} == {200}
     noted = _history(published, DELTA)[0]

@@ -42,6 +42,8 @@ def test_defaults_in_the_example_are_the_defaults() -> None:
         ("S3_ENDPOINT_URL", "notaurl"),
         ("S3_ENDPOINT_URL", "http://bad host"),
         ("S3_ENDPOINT_URL", "ftp://x"),
+        ("MAIL_FROM", "foo"),
+        ("MAIL_FROM", "foo@"),
     ],
 )
 def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

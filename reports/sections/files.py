@@ -15,7 +15,7 @@ class File:
 
 
 def build(reading: Reading) -> list[File]:
-    """The files of the daily pack; row counts where the page knows them."""
+    """The files of the daily pack; row counts where the page knows them: the files beside a weekly one are of the morning, it is newer."""
     return [
         File("students.csv", f"every student with tier, reason and activity{_rows(reading, 'student_engagement_tiers')}"),
         File("videos.csv", f"every video with viewers, completion and where people leave{_rows(reading, 'video_analytics')}"),
@@ -25,5 +25,5 @@ def build(reading: Reading) -> list[File]:
 
 
 def _rows(reading: Reading, name: str) -> str:
-    frame = reading.frames.get(name)
+    frame = None if reading.document.is_weekly else reading.frames.get(name)
     return f": {say_count(frame.table.num_rows)} {'row' if frame.table.num_rows == 1 else 'rows'}" if frame else ""
