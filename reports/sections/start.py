@@ -9,7 +9,7 @@ _TELL = ("daily_activity", "revenue_overview", "top_questions", "student_engagem
 _COMING = (
     ("Who slipped", "Once a student has been quiet for 7 days."),
     ("What happened", "From the first student on, day by day: who joins, who learns, how long they watch and what they finish."),
-    ("When students are active", "By weekday and hour, once they are."),
+    ("When students learn", "By weekday and hour of your clock, once they do."),
     ("Where students stand", "How many learn well, and how many slip, beside the week before."),
     ("Videos", "Once somebody has started one: how many finish it, and where the others leave."),
     ("Quizzes", "After the first attempts: how many pass, and which questions are too hard."),
