@@ -100,13 +100,20 @@ def _note_gone(target: psycopg.Connection, table: SourceTable, tables: Mapping[s
 def _missed(table: SourceTable, keys: sql.Composable) -> sql.Composable:
     """Keys of rows that are not booked as they are dated in the source: committed very late, their date went far back, or another row has their key.
 
-    Rows whose date stood still are told by nothing; those of the last weeks are read each night."""
+    Rows whose date stood still are told by nothing; those of the last weeks are read each night. All is joined: a subquery within `or` would be asked row by row."""
     return sql.SQL(
-        """select distinct {key} from {keys} s where not exists (select from {read} r where {same} and {dated})
-           and (not exists (select from {raw} r where {same} and {dated}) or exists (select from {read} r where {same}))
+        """select distinct {key} from {keys} s
+           left join {raw} r on {same}
+           left join (select distinct {read_key} from {read} i) as i on {same_read}
+           where (r.{first} is null or s.{date} is distinct from r.{date} or i.{first} is not null)
+           and not exists (select from {read} d where {same_dated} and s.{date} is not distinct from d.{date})
            and not exists (select from ops.quarantine q where q.table_name = {name} and q.row_key = {text})"""
     ).format(
-        dated=sql.SQL("s.{0} is not distinct from r.{0}").format(sql.Identifier(table.watermark)),
+        read_key=_key(table, "i"),
+        same_read=_same_key(table, "s", "i"),
+        same_dated=_same_key(table, "s", "d"),
+        first=sql.Identifier(table.key[0]),
+        date=sql.Identifier(table.watermark),
         key=_key(table, "s"),
         keys=keys,
         raw=sql.Identifier("raw", table.name),
