@@ -318,7 +318,9 @@ def _run_job(runner: "Runner", job: str, as_of: datetime | None = None, creators
     from pipelines import console
 
     with console.RunDisplay(job).shown() as display:
-        runner.run(job, as_of=as_of, creators=creators, accepts=accepts, write=display.write)
+        done = runner.run(job, as_of=as_of, creators=creators, accepts=accepts, write=display.write)
+    if done.untold:
+        console.say(f"the data team could not be told of this run: {done.untold}")
 
 
 @cli.command()

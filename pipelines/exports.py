@@ -1,11 +1,10 @@
 """Exports that somebody asked for: read as a stream, rendered, uploaded, noted in the log.
 
-Belongs here: making the files of one reading. Does not: which exports there are (export_wishes), queues, limits, links (the caller sees to them),
-the files of scheduled editions (creator_files).
+Belongs here: making the files of one reading. Does not: how rows come from one reader to several writers (pipes), which exports there are
+(export_wishes), queues, limits, links (the caller sees to them), the files of scheduled editions (creator_files).
 """
 
 import hashlib
-import queue
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ from pipelines import export_log, frames, places, warehouse
 from pipelines.creator_files import Worker
 from pipelines.export_log import Entry
 from pipelines.export_wishes import Selection, Wanted, check
+from pipelines.pipes import Pipe, pass_on
 from pipelines.places import Place
 from pipelines.problem import one_line
 from pipelines.settings import Settings
@@ -89,12 +89,12 @@ class Exporter:
         """Pass the rows to a writer for each wish, which goes on to the store by itself."""
         selections = [check(self.worker.catalog, wanted) for wanted in asked]
         with _opened(self.worker, asked[0], selections[0]) as document:
-            pipes = [_Pipe() for _ in asked]
+            pipes = [Pipe() for _ in asked]
             files = [
                 self._files.submit(_make_files, self.worker, place, wanted, selection.format, document, pipe)
                 for wanted, selection, pipe in zip(asked, selections, pipes, strict=True)
             ]
-            _pass_on(document.main.stream or (), pipes)
+            pass_on(document.main.stream or (), pipes)
         return files
 
 
@@ -109,50 +109,7 @@ def _outcome(error: BaseException | None) -> Exception | None:
     return error
 
 
-class _Pipe:
-    """Batches of rows on their way from the one reader to one writer; the reader waits when a few are on their way."""
-
-    def __init__(self) -> None:
-        self._queue: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(2)
-        self._has_ended = False
-
-    def put(self, item: pa.RecordBatch | BaseException | None) -> None:
-        """A batch; last None, or why there are no more."""
-        self._queue.put(item)
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """What is put, up to the end; raises what the reader met."""
-        while not self._has_ended:
-            item = self._queue.get()
-            if isinstance(item, pa.RecordBatch):
-                yield item
-                continue
-            self._has_ended = True
-            if item is not None:
-                raise item
-
-    def drain(self) -> None:
-        """Take what is left, so that the reader never waits for a writer that has given up."""
-        while not self._has_ended:
-            self._has_ended = not isinstance(self._queue.get(), pa.RecordBatch)
-
-
-def _pass_on(batches: Iterable[pa.RecordBatch], pipes: Sequence[_Pipe]) -> None:
-    end: BaseException | None = None
-    try:
-        for batch in batches:
-            for pipe in pipes:
-                pipe.put(batch)
-    except BaseException as error:
-        end = error
-        if not isinstance(error, Exception):
-            raise
-    finally:
-        for pipe in pipes:
-            pipe.put(end)
-
-
-def _make_files(worker: Worker, place: Place, wanted: Wanted, kind: Format, document: Document, pipe: _Pipe) -> list[Entry]:
+def _make_files(worker: Worker, place: Place, wanted: Wanted, kind: Format, document: Document, pipe: Pipe) -> list[Entry]:
     report = worker.catalog.reports[wanted.export_type]
     document = replace(document, main=replace(document.main, stream=pipe.batches()))
     entry = worker.entry(document, report, kind, wanted.creator_id, None)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
 from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
 from pipelines import heap, instance, publish, telling, warehouse
@@ -23,10 +24,22 @@ Write = Callable[[str, str, logging.LogRecord], None]
 
 @dataclass(frozen=True)
 class Finished:
-    """A job that succeeded: its Dagster run id and the instant that it was asked for."""
+    """A job that succeeded: its Dagster run id and the instant that it was asked for; `untold` says why the data team could not be told of it, if so."""
 
     run_id: str
     as_of: datetime | None
+    untold: str | None
+
+
+def _untold(tell: Callable[[], None]) -> str | None:
+    """Why nobody could be told: that changes nothing of what became of a run."""
+    try:
+        tell()
+    except Problem as problem:
+        return str(problem)
+    except psycopg.Error as error:
+        return warehouse.explain(error)
+    return None
 
 
 class Runner:
@@ -76,16 +89,13 @@ class Runner:
             if is_interruption(failures):
                 raise KeyboardInterrupt
             raise self._failed(job_name, result.run_id, first_cause(result.get_asset_check_evaluations(), failures))
-        telling.run_succeeded(self._settings, job_name, result.run_id, broken_checks(result.get_asset_check_evaluations()))
-        return Finished(result.run_id, as_of)
+        broken = broken_checks(result.get_asset_check_evaluations())
+        return Finished(result.run_id, as_of, _untold(lambda: telling.run_succeeded(self._settings, job_name, result.run_id, broken)))
 
     def _failed(self, job_name: str, run_id: str, cause: str) -> Problem:
         """What the caller is told, after the data team was: Dagster's sensors look at the runs that Dagster started."""
-        try:
-            telling.run_failed(self._settings, job_name, run_id, cause)
-        except Problem as untold:
-            return Problem(f"{job_name} failed. {cause} The data team does not know: {untold}")
-        return Problem(f"{job_name} failed. {cause}")
+        untold = _untold(lambda: telling.run_failed(self._settings, job_name, run_id, cause))
+        return Problem(f"{job_name} failed. {cause}" + (f" The data team does not know: {untold}" if untold else ""))
 
     def _too_early(self, as_of: datetime, job_name: str) -> Problem:
         """Why nothing runs for an instant before FIRST_DAY: an earlier one would not help where tables are published."""

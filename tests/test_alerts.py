@@ -13,6 +13,7 @@ import pytest
 
 from pipelines import alerts, export_log, sensors, telling, warehouse, watching
 from pipelines.alerts import Alert
+from pipelines.local import source
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 
@@ -190,6 +191,13 @@ def test_a_run_from_the_command_line_is_told_like_any_other(inbox: Inbox) -> Non
     (message,) = inbox.messages
     assert message["title"] == "Creator Reports: hourly failed" and "the source lacks table app.creators" in message["text"]
     assert inbox.fetch("select count(*) from ops.alerts where starts_with(cause, 'run hourly: ')") == [(1,)]
+    inbox.status = 500
+    with pytest.raises(Problem, match=r"lacks table app\.videos.* The data team does not know: not every address"):
+        with warehouse.connect(inbox.settings) as connection:
+            source.build(connection, replica=True)
+            connection.execute("drop table app.videos cascade")
+        Runner(inbox.settings).run("hourly", as_of=NOW, write=lambda source, line, record: None)
+    inbox.status = 200
     telling.run_succeeded(inbox.settings, "hourly", "run", ["marts/videos: compare (It is equal.)"])
     assert inbox.fetch("select cause from ops.alerts") == [("check: marts/videos: compare (It is equal.)",)]
     assert "materialize that table" in inbox.messages[1]["text"]

@@ -278,7 +278,8 @@ def test_links_of_revoked_files_are_blanked(requests: Requests) -> None:
         "insert into ops.revoked_keys (creator_id, object_key) values (%s, %s)", requests.platform.creators["New York"], key
     )
     requests.serve()
-    assert requests.row(request_id)["link"] is None
+    row = requests.row(request_id)
+    assert (row["link"], row["reason"]) == (None, "its link was revoked; ask again")
 
 
 def test_links_of_an_earlier_generation_are_blanked(requests: Requests) -> None:
@@ -288,7 +289,8 @@ def test_links_of_an_earlier_generation_are_blanked(requests: Requests) -> None:
         "update ops.generations set generation = 'another' where creator_id = %s", requests.platform.creators["New York"]
     )
     requests.serve()
-    assert requests.row(request_id)["link"] is None
+    row = requests.row(request_id)
+    assert (row["link"], row["reason"]) == (None, "its link was revoked; ask again")
 
 
 def test_the_same_id_again_is_the_same_request(requests: Requests) -> None:
