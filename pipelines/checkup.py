@@ -103,12 +103,13 @@ def _comparison_checks(settings: Settings, found: catalog.Catalog) -> list[Check
 def _gate_checks(settings: Settings) -> list[CheckOutcome]:
     with warehouse.connect(settings) as connection:
         closed = gates.closed(connection)
+        names = gates.named(connection, closed)
         rows = connection.execute("select table_name, row_key, reason from ops.quarantine order by last_seen_at desc, 1, 2, 3").fetchall()
     held = "These creators keep their last good reports and get no new links until the cause is gone."
     aside = "Rows that break a rule of the source count for nobody; each run reads them again and takes in those that are mended."
     return [
         CheckOutcome(
-            "ops.gates", "no_closed_gate", not closed, "error", held, len(closed), [f"{who}: {why}" for who, why in closed.items()]
+            "ops.gates", "no_closed_gate", not closed, "error", held, len(closed), [f"{names[who]}: {why}" for who, why in closed.items()]
         ),
         CheckOutcome(
             "ops.quarantine",

@@ -133,19 +133,23 @@ def down() -> None:
 
 @cli.command()
 def status() -> None:
-    """Say which servers are used and whether they answer: those of DATABASE_URL, or without it the embedded ones; the mail server and ALERT_URLS, where set."""
+    """Say which servers are used and whether they answer: those of DATABASE_URL, or without it the embedded ones; the mail server and ALERT_URLS, where set.
+
+    Exit code 1 when one that the settings name does not. Embedded servers that are stopped are no fault: whatever needs them starts them.
+    """
     from pipelines import console, servers
     from pipelines.local import world
 
     settings = load_settings()
     embedded, beside = world.status(settings.local_dir), servers.look_beside(settings)
-    if settings.database_url is None:
-        console.show_table(["service", "state", "address"], [*embedded, *beside], is_whole=True)
-        return
-    found = [*servers.look(settings), *beside]
-    console.show_table(["service", "address", "state"], [(name, at, state) for name, state, at in found], is_whole=True)
-    if running := [service.name for service in embedded if service.state != "stopped"]:
+    found = [*(servers.look(settings) if settings.database_url else []), *beside]
+    used = [] if settings.database_url else [(service.name, service.address, service.state) for service in embedded]
+    console.show_table(["service", "address", "state"], [*used, *(server[:3] for server in found)], is_whole=True)
+    running = [service.name for service in embedded if service.state != "stopped"]
+    if settings.database_url and running:
         console.say(f"embedded servers run too, and are not used: {', '.join(running)}; `creator-reports down` stops them.")
+    if bad := [server.name for server in found if not server.is_good]:
+        raise Problem(f"{len(bad)} of {len(found)} do not answer as they should: {', '.join(bad)}; their state says what to look at.")
 
 
 @cli.command("init-db")

@@ -1,7 +1,7 @@
 """Delivery gates: whose are closed and why, and those that a failed check closes: the creators whom its rows name are held back, nobody else.
 
-Belongs here: reading `ops.gates`, and writing it for checks. Does not: gates of creators with bad rows (quarantine), what a closed gate keeps from
-happening (publish, report_assets, links).
+Belongs here: reading `ops.gates`, calling those creators by name, and writing it for checks. Does not: gates of creators with bad rows
+(quarantine), what a closed gate keeps from happening (publish, report_assets, links).
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,6 +32,16 @@ def closed(connection: psycopg.Connection, settings: Settings | None = None, cre
     )
     stale = lag(connection, settings) if settings else None
     return dict.fromkeys(creators, stale) | found if stale else found
+
+
+def named(connection: psycopg.Connection, creators: Iterable[str]) -> dict[str, str]:
+    """How people call each of `creators`: name and id, or the id of one whose row was never taken in or has no name."""
+    ids = list(creators)
+    found: dict[str, str] = {}
+    if connection.execute("select to_regclass('raw.creators')").fetchone() != (None,):
+        query = "select creator_id::text, company_name from raw.creators where creator_id = any(%s::uuid[]) and trim(company_name) <> ''"
+        found = {creator: f"{' '.join(name.split())[:60]} ({creator})" for creator, name in connection.execute(query, (ids,)).fetchall()}
+    return {creator: found.get(creator, creator) for creator in ids}
 
 
 def lag(connection: psycopg.Connection, settings: Settings) -> str | None:

@@ -278,15 +278,15 @@ revoke create on schema ops from token_lookup;
 
 -- How a creator's reports stand. See pipelines/report_status.py.
 create table if not exists ops.report_status (
-    creator_id uuid primary key, state text not null check (state in ('current', 'held', 'waiting', 'failed')), reason text, as_of timestamptz,
+    creator_id uuid primary key, state text not null check (state in ('current', 'held', 'waiting', 'failed', 'ended')), reason text, as_of timestamptz,
     edition_on date, since timestamptz not null, run_id text not null);
 do $$ begin
-    if not exists (select from pg_constraint where conname = 'report_status_state_check' and pg_get_constraintdef(oid) like '%waiting%') then
+    if not exists (select from pg_constraint where conname = 'report_status_state_check' and pg_get_constraintdef(oid) like '%ended%') then
         alter table ops.report_status drop constraint report_status_state_check,
-            add constraint report_status_state_check check (state in ('current', 'held', 'waiting', 'failed'));
+            add constraint report_status_state_check check (state in ('current', 'held', 'waiting', 'failed', 'ended'));
     end if;
 end $$;
-comment on table ops.report_status is 'Per creator: whether the newest reports are those of the last run (current), or the last good ones stand because the gate is closed (held), was closed when an edition was made (waiting for the next one) or rendering failed (failed), with the reason, the instant that they are computed for and since when it is so.';
+comment on table ops.report_status is 'Per creator: whether the newest reports are those of the last run (current), or the last good ones stand because the gate is closed (held), was closed when an edition was made (waiting for the next one) or rendering failed (failed), or no more are made because the creator is gone or not on an enterprise plan (ended), with the reason, the instant that they are computed for and since when it is so.';
 grant select on ops.report_status to creator_reader;
 grant select, insert, update, delete on ops.report_status to publisher;
 

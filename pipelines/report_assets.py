@@ -82,6 +82,7 @@ def _render_edition(
     held = [f"creator {creator} keeps the last good report: {closed[creator]}" for creator in wanted if creator in closed]
     for line in held[:20]:
         context.log.warning(line)
+    report_status.follow_plans(settings, entitled, order.run_id)
     revocation.follow_plans(settings, entitled, order.run_id, context.log.info)
     began = time.monotonic()
     tally = render.render_all(settings, catalog, order, creators, say=context.log.info, advance=_progress(context.log.info))

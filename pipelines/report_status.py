@@ -27,6 +27,11 @@ update ops.report_status as s set since = %s, run_id = %s, (state, reason) = (
 where s.state = 'held' and not s.creator_id = any(%s::uuid[])
 """
 """Whose gate has opened: who has no reports of the newest edition, because it was made while the gate was closed or failed before, waits for the next."""
+_END = """
+update ops.report_status as s set state = 'ended', reason = %s, since = %s, run_id = %s where s.state <> 'ended' and not s.creator_id = any(%s::uuid[])
+"""
+"""Who gets no reports any more. A gate that closes later changes nothing for them."""
+_ENDED = "no longer on a running enterprise plan: no new reports, and all links have ended"
 _MISSED = "the data is in order again; the next edition brings new reports"
 _LAST_GOOD = (
     "select as_of, edition_on from ops.export_log where creator_id = %s and event in ('finished', 'unchanged') order by log_id desc limit 1"
@@ -44,14 +49,22 @@ def note_failed(connection: psycopg.Connection, creator_id: str, run_id: str, re
 
 
 def follow_gates(settings: Settings, run_id: str, creators: Iterable[str] = ()) -> Mapping[str, str]:
-    """Note whom of `creators`, and of those who had reports, a closed gate holds back, and whom one no longer does; those held, with the reasons."""
+    """Note whom of `creators`, and of those who get reports, a closed gate holds back, and whom one no longer does; those held, with the reasons."""
+    wanted = set(creators)
     with warehouse.connect(settings) as connection:
-        known = [row[0] for row in connection.execute("select creator_id::text from ops.report_status").fetchall()]
-        closed = gates.closed(connection, settings, [*known, *creators])
-        for creator, reason in sorted(closed.items()):
-            _note(connection, creator, run_id, "held", reason, *_last_good(connection, creator))
+        states = dict(connection.execute("select creator_id::text, state from ops.report_status").fetchall())
+        ended = {creator for creator, state in states.items() if state == "ended"} - wanted
+        closed = gates.closed(connection, settings, (states.keys() | wanted) - ended)
+        for creator in sorted(closed.keys() - ended):
+            _note(connection, creator, run_id, "held", closed[creator], *_last_good(connection, creator))
         connection.execute(_RELEASE, (datetime.now(UTC), run_id, _MISSED, list(closed)))
     return closed
+
+
+def follow_plans(settings: Settings, entitled: Iterable[str], run_id: str) -> None:
+    """Note that whoever is not `entitled`, or is gone from the platform, gets no reports any more."""
+    with warehouse.connect(settings) as connection:
+        connection.execute(_END, (_ENDED, datetime.now(UTC), run_id, list(entitled)))
 
 
 def _last_good(connection: psycopg.Connection, creator_id: str) -> tuple[datetime | None, date | None]:

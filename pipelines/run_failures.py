@@ -4,19 +4,32 @@ Belongs here: reading Dagster's events of a run. Does not: telling anybody (jobs
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
 from pipelines.runs import STOPPED
 
 
-def broken_checks(evaluations: Iterable[dg.AssetCheckEvaluation]) -> list[str]:
-    """Checks of severity error that do not hold, each with its asset and description; most of them hold back some creators and stop nothing."""
-    return [_say(evaluation) for evaluation in evaluations if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR]
+@dataclass(frozen=True)
+class BrokenCheck:
+    """A check that does not hold: its asset, its name there, and what it is for."""
+
+    asset: str
+    name: str
+    description: str
+
+    def __str__(self) -> str:
+        return f"{self.asset}: {self.name} ({self.description})"
 
 
-def _say(check: dg.AssetCheckEvaluation) -> str:
-    return f"{check.asset_key.to_user_string()}: {check.check_name} ({check.description or 'no description'})"
+def broken_checks(evaluations: Iterable[dg.AssetCheckEvaluation]) -> list[BrokenCheck]:
+    """Checks of severity error that do not hold; most of them hold back some creators and stop nothing."""
+    return [
+        BrokenCheck(evaluation.asset_key.to_user_string(), evaluation.check_name, evaluation.description or "no description")
+        for evaluation in evaluations
+        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
+    ]
 
 
 def is_interruption(failures: Iterable[dg.DagsterEvent]) -> bool:
@@ -33,7 +46,9 @@ def first_cause(evaluations: Iterable[dg.AssetCheckEvaluation], failures: Sequen
     """The broken checks that stop a run, else the first failed step's own words. `failures` are the run's step failures in their order."""
     if broken := broken_checks(evaluation for evaluation in evaluations if evaluation.blocking):
         more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
-        return f"Checks do not hold: {'; '.join(broken[:3])}{more}. Nothing was published; `creator-reports check` shows them all."
+        return (
+            f"Checks do not hold: {'; '.join(map(str, broken[:3]))}{more}. Nothing was published; `creator-reports check` shows them all."
+        )
     for event in failures:
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:

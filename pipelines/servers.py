@@ -5,6 +5,7 @@ Belongs here: one look at Postgres, the object store, the mail server and the ad
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import psycopg
 
@@ -15,29 +16,39 @@ from pipelines.settings import Settings
 from pipelines.store import Store
 
 
-def look(settings: Settings) -> list[tuple[str, str, str]]:
-    """Name, state and address of each; a state is `answers`, or what is wrong."""
+class Server(NamedTuple):
+    """What a setting names, where it is, and how it stands: `answers`, or what is wrong."""
+
+    name: str
+    address: str
+    state: str
+    is_good: bool
+
+
+def look(settings: Settings) -> list[Server]:
+    """Postgres and the two buckets."""
     address = settings.require_database_url().get_secret_value()
     place = settings.s3_endpoint_url or f"AWS ({settings.aws_region})"
     return [
-        ("Postgres (DATABASE_URL)", _state(lambda: warehouse.open_connection(address).close()), _place(address)),
-        ("S3 (S3_BUCKET)", _state(lambda: Store(settings).require()), f"{place}, bucket {settings.s3_bucket}"),
-        ("S3 (LEDGER_BUCKET)", _state(lambda: Store(settings, is_ledger=True).require()), f"{place}, bucket {settings.ledger_bucket}"),
+        _look("Postgres (DATABASE_URL)", _place(address), lambda: warehouse.open_connection(address).close()),
+        _look("S3 (S3_BUCKET)", f"{place}, bucket {settings.s3_bucket}", Store(settings).require),
+        _look("S3 (LEDGER_BUCKET)", f"{place}, bucket {settings.ledger_bucket}", Store(settings, is_ledger=True).require),
     ]
 
 
-def look_beside(settings: Settings) -> list[tuple[str, str, str]]:
+def look_beside(settings: Settings) -> list[Server]:
     """The same of whoever is told: the mail server, and the data team's addresses, which are not tried; nothing of what is not set."""
     found = []
     if settings.smtp_host is not None:
-        found.append(("Mail (SMTP_HOST)", _state(MailServer(settings).require), f"{settings.smtp_host}:{settings.smtp_port}"))
+        found.append(_look("Mail (SMTP_HOST)", f"{settings.smtp_host}:{settings.smtp_port}", MailServer(settings).require))
     if settings.alert_urls is not None:
         count = len(settings.alert_urls.get_secret_value().split())
         found.append(
-            (
+            _look(
                 "Alerts (ALERT_URLS)",
-                _state(lambda: alerts.require_addresses(settings), "known"),
                 f"{count} {'address' if count == 1 else 'addresses'}",
+                lambda: alerts.require_addresses(settings),
+                "known",
             )
         )
     return found
@@ -50,9 +61,9 @@ def _place(address: str) -> str:
         return "–"
 
 
-def _state(look_at: Callable[[], None], good: str = "answers") -> str:
+def _look(name: str, address: str, look_at: Callable[[], None], good: str = "answers") -> Server:
     try:
         look_at()
     except (Problem, NotTaken) as trouble:
-        return str(trouble)
-    return good
+        return Server(name, address, str(trouble), is_good=False)
+    return Server(name, address, good, is_good=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from pipelines import alerts, watching
+from pipelines.run_failures import BrokenCheck
 from pipelines.settings import Settings
 
 
@@ -17,8 +18,8 @@ def run_failed(settings: Settings, job: str, run_id: str, cause: str) -> None:
         alerts.tell(settings, watching.failed_run(settings, job, run_id, cause, now), now)
 
 
-def run_succeeded(settings: Settings, job: str, run_id: str, broken: Iterable[str]) -> None:
-    """Forget the failures of a job that works again, and tell of the checks (in words) that did not hold and did not stop it."""
+def run_succeeded(settings: Settings, job: str, run_id: str, broken: Iterable[BrokenCheck]) -> None:
+    """Forget the failures of a job that works again, and tell of the checks that did not hold and did not stop it."""
     if settings.alert_urls is None:
         return
     now = datetime.now(UTC)

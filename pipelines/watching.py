@@ -12,6 +12,7 @@ from pipelines import alerts, gates, publish, warehouse
 from pipelines.alerts import Alert
 from pipelines.nightly import CHECK
 from pipelines.report_assets import SUCCESS_WANTED
+from pipelines.run_failures import BrokenCheck
 from pipelines.settings import Settings
 
 SUMMARY_AT = time(8, tzinfo=UTC)
@@ -46,15 +47,15 @@ def failed_run(settings: Settings, job: str, run_id: str, cause: str, now: datet
     )
 
 
-def broken_check(job: str, run_id: str, check: str, now: datetime) -> Alert:
+def broken_check(job: str, run_id: str, check: BrokenCheck, now: datetime) -> Alert:
     """A check of severity error that did not hold in a run that went on."""
     return Alert(
-        cause=f"check: {check[:200]}",
+        cause=f"check: {str(check)[:200]}",
         title="a check does not hold",
         what=f"{check}, in {job} (run {run_id[:8]})",
         whom="the creators whose rows it names keep their old rows and files (ops.gates); all others have theirs",
         todo=_REBUILD
-        if f": {CHECK} (" in check
+        if check.name == CHECK
         else "`creator-reports check` shows sample keys; mend the rows at the source, the next run looks again",
         since=now,
     )
@@ -66,17 +67,23 @@ def closed_gates(settings: Settings) -> list[Alert]:
         rows = connection.execute(
             "select reason, count(*), min(since), (array_agg(creator_id::text order by creator_id))[:3] from ops.gates group by reason order by reason"
         ).fetchall()
+        names = gates.named(connection, {creator for *_, sample in rows for creator in sample})
     return [
         Alert(
             cause=f"gate: {reason}",
             title=f"{count} {'creator gets' if count == 1 else 'creators get'} no new reports",
             what=f"delivery gates are closed: {reason}",
-            whom=f"{', '.join(sample)}{f' and {count - len(sample):,} more' if count > len(sample) else ''}: last good reports, no new links",
+            whom=f"{_list([names[creator] for creator in sample], count)}: last good reports, no new links",
             todo=_how_to_open(reason),
             since=since,
         )
         for reason, count, since, sample in rows
     ]
+
+
+def _list(names: Sequence[str], count: int) -> str:
+    """The first of `count` names in a sentence."""
+    return ", ".join(names) + (f" and {count - len(names):,} more" if count > len(names) else "")
 
 
 def _how_to_open(reason: str) -> str:
@@ -94,7 +101,11 @@ def yesterday(settings: Settings, now: datetime) -> Alert | None:
         share = _success_rate(connection, until)
     if not lines:
         return None
-    low = f" Only {share:.1%} of the creators have all of their files, {SUCCESS_WANTED:.0%} are wanted." if share < SUCCESS_WANTED else ""
+    low = (
+        f" Only {share:.1%} of the creators have all files of their editions, {SUCCESS_WANTED:.0%} are wanted."
+        if share < SUCCESS_WANTED
+        else ""
+    )
     return Alert(
         cause=f"summary: {until.date()}",
         title=f"exports and mails that failed until {until:%d %B, %H:%M} UTC",
@@ -125,10 +136,13 @@ def _failed_mails(connection: psycopg.Connection, until: datetime) -> Sequence[s
 
 
 def _success_rate(connection: psycopg.Connection, until: datetime) -> float:
-    """Share of creators without a failed file among those for whom any was made, 0 to 1."""
+    """Share of creators who have each file of their editions among those for whom any was made, 0 to 1. What was made in a second try counts as made."""
     row = connection.execute(
-        """select count(distinct creator_id), count(distinct creator_id) filter (where event in ('failed', 'abandoned')) from ops.export_log
-           where event in ('finished', 'unchanged', 'failed', 'abandoned') and logged_at > %s - interval '1 day' and logged_at <= %s""",
+        """select count(distinct creator_id), count(distinct creator_id) filter (where event in ('failed', 'abandoned')) from (
+               select distinct on (creator_id, edition_on, report, format) creator_id, event from ops.export_log
+               where event in ('finished', 'unchanged', 'failed', 'abandoned') and edition_on is not null
+                   and logged_at > %s - interval '1 day' and logged_at <= %s
+               order by creator_id, edition_on, report, format, log_id desc) as ends""",
         (until, until),
     ).fetchone()
     tried, failed = row or (0, 0)

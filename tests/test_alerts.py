@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import dagster as dg
 import pytest
@@ -15,6 +15,7 @@ from pipelines import alerts, export_log, sensors, telling, warehouse, watching
 from pipelines.alerts import Alert
 from pipelines.local import source
 from pipelines.problem import Problem
+from pipelines.run_failures import BrokenCheck
 from pipelines.settings import Settings
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -126,10 +127,19 @@ def test_a_closed_gate_is_told_by_its_reason(inbox: Inbox) -> None:
     assert "Since: 2026-03-01 12:00 UTC" in message["text"]
 
 
-def _log(inbox: Inbox, event: str, number: int, reason: str | None = None) -> None:
+def test_a_closed_gate_names_whom_the_mirror_knows(inbox: Inbox) -> None:
+    inbox.fetch(f"create table raw.creators as select '{UUID(int=1)}'::uuid as creator_id, E'Ada\\nLovelace' as company_name")
+    inbox.fetch(
+        f"insert into ops.gates select creator::uuid, 'bad rows: 1 of videos', now() from unnest(array['{UUID(int=1)}', '{UUID(int=2)}']) creator"
+    )
+    (alert,) = watching.closed_gates(inbox.settings)
+    assert alert.whom.startswith(f"Ada Lovelace ({UUID(int=1)}), {UUID(int=2)}: ")
+
+
+def _log(inbox: Inbox, event: str, number: int, reason: str | None = None, *, on_request: bool = False) -> None:
     entry = export_log.Entry(
-        export_id=UUID(int=number), event=event, run_id="r", requested_by="t", creator_id=str(UUID(int=number)), report="students",
-        format="csv", edition_on=date(2026, 3, 1), reason=reason,
+        export_id=uuid4(), event=event, run_id="r", requested_by="t", creator_id=str(UUID(int=number)), report="students",
+        format="csv", edition_on=None if on_request else date(2026, 3, 1), reason=reason,
     )  # fmt: skip
     with warehouse.connect(inbox.settings, autocommit=True) as connection:
         export_log.record(connection, entry)
@@ -149,8 +159,17 @@ def test_failed_exports_and_mails_are_summed_up_once_a_day(inbox: Inbox) -> None
     summary = watching.yesterday(inbox.settings, tomorrow)
     assert summary is not None
     assert "students.csv of 1 creator, first: the store is full; mail to 1 creator: refused (550)." in summary.what
-    assert "Only 94.7% of the creators" in summary.what
+    assert "Only 94.7% of the creators have all files of their editions" in summary.what
     assert watching.yesterday(inbox.settings, tomorrow + timedelta(days=1)) is None
+
+
+def test_a_file_made_in_a_second_try_and_a_request_are_no_missing_file(inbox: Inbox) -> None:
+    _log(inbox, "failed", 1, "the store is full")
+    _log(inbox, "finished", 1)
+    _log(inbox, "failed", 2, "the store is full", on_request=True)
+    summary = watching.yesterday(inbox.settings, datetime.now(UTC) + timedelta(days=1))
+    assert summary is not None
+    assert "students.csv of 2 creators" in summary.what and "Only" not in summary.what
 
 
 @dg.op
@@ -198,7 +217,7 @@ def test_a_run_from_the_command_line_is_told_like_any_other(inbox: Inbox) -> Non
             connection.execute("drop table app.videos cascade")
         Runner(inbox.settings).run("hourly", as_of=NOW, write=lambda source, line, record: None)
     inbox.status = 200
-    telling.run_succeeded(inbox.settings, "hourly", "run", ["marts/videos: compare (It is equal.)"])
+    telling.run_succeeded(inbox.settings, "hourly", "run", [BrokenCheck("marts/videos", "compare", "It is equal.")])
     assert inbox.fetch("select cause from ops.alerts") == [("check: marts/videos: compare (It is equal.)",)]
     assert "materialize that table" in inbox.messages[1]["text"]
 

@@ -150,14 +150,20 @@ def test_status_speaks_of_the_servers_that_are_used(platform: Platform) -> None:
     assert f"bucket {platform.environment['S3_BUCKET']}" in shown
     assert shown.count("answers") == 3
     assert "SeaweedFS" not in shown
-    shown = platform.succeed("status", DATABASE_URL="postgresql://127.0.0.1:1/none", S3_BUCKET="not-there")
+    shown = _status_of_bad(platform, "2 of 3", DATABASE_URL="postgresql://127.0.0.1:1/none", S3_BUCKET="not-there")
     assert "cannot connect to Postgres at 127.0.0.1:1/none" in shown
     assert "there is no such bucket" in shown
-    assert "is not an address" in platform.succeed("status", DATABASE_URL="mysql://x")
-    shown = platform.succeed("status", SMTP_HOST="127.0.0.1", SMTP_PORT="1", ALERT_URLS="json://127.0.0.1:1 foo://bar")
+    assert "is not an address" in _status_of_bad(platform, "1 of 3", DATABASE_URL="mysql://x")
+    shown = _status_of_bad(platform, "2 of 5", SMTP_HOST="127.0.0.1", SMTP_PORT="1", ALERT_URLS="json://127.0.0.1:1 foo://bar")
     assert "no connection to the mail server 127.0.0.1:1" in shown and "check SMTP_HOST and SMTP_PORT" in shown
     assert "address 2 of 2 in ALERT_URLS is none that Apprise knows" in shown
     assert "known" in platform.succeed("status", ALERT_URLS="json://127.0.0.1:1")
+
+
+def _status_of_bad(platform: Platform, how_many: str, **environment: str) -> str:
+    done = platform.run("status", **environment)
+    assert done.returncode == 1 and f"{how_many} do not answer as they should: " in done.stderr
+    return done.stdout
 
 
 def test_a_broken_contract_publishes_nothing(platform: Platform) -> None:

@@ -87,6 +87,23 @@ def test_a_failure_keeps_the_last_good_reports(prepared: Settings) -> None:
         assert _standing(connection) == {ANN: ("failed", "the store is away", NOON, DAY)}
 
 
+def test_whoever_leaves_the_plan_has_no_current_reports(prepared: Settings) -> None:
+    with warehouse.connect(prepared, autocommit=True) as connection:
+        for creator in (ANN, BOB):
+            report_status.note_made(connection, creator, _entry(creator))
+        report_status.follow_plans(prepared, [ANN], "run 2")
+        ended = ("ended", "no longer on a running enterprise plan: no new reports, and all links have ended", NOON, DAY)
+        assert _standing(connection) == {ANN: ("current", None, NOON, DAY), BOB: ended}
+        _close(connection, BOB, "bad rows: 2 of students")
+        report_status.follow_gates(prepared, "run 3", [ANN])
+        assert _standing(connection)[BOB] == ended
+        assert report_status.follow_gates(prepared, "run 4", [ANN, BOB]) == {BOB: "bad rows: 2 of students"}
+        assert _standing(connection)[BOB][0] == "held"  # back on the plan
+        connection.execute("delete from ops.gates")
+        report_status.note_made(connection, BOB, _entry(BOB))
+        assert _standing(connection)[BOB] == ("current", None, NOON, DAY)
+
+
 @pytest.mark.parametrize(("behind", "is_closed"), [(0, False), (60, False), (61, True), (60 * 24 * 400, True)])
 def test_while_a_replica_lags_nobody_is_fresh(prepared: Settings, behind: int, is_closed: bool) -> None:
     """The source is complete up to LATE_COMMIT before the run at best; more than MAX_REPLICATION_LAG before that is too far."""
