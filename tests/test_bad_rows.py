@@ -122,7 +122,7 @@ def test_the_gate_is_closed_and_told(platform: Platform, spoiled: Spoiled) -> No
     assert platform.fetch(held) == [(spoiled.creator, gates[0][1], True)], "with the instant of the last good report"
     checked = platform.run("check")
     assert checked.returncode == 1
-    assert f"{spoiled.creator}: bad rows: " in checked.stdout
+    assert f" ({spoiled.creator}): bad rows: " in checked.stdout, "called by name"
     assert "ops.quarantine: no_row_set_aside\n     Rows that break a rule of the source count for nobody" in checked.stdout
 
 
