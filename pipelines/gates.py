@@ -39,7 +39,7 @@ def named(connection: psycopg.Connection, creators: Iterable[str]) -> dict[str, 
     ids = list(creators)
     found: dict[str, str] = {}
     if connection.execute("select to_regclass('raw.creators')").fetchone() != (None,):
-        query = "select creator_id::text, company_name from raw.creators where creator_id = any(%s::uuid[]) and trim(company_name) <> ''"
+        query = "select id::text, company_name from raw.creators where id = any(%s::uuid[]) and trim(company_name) <> ''"
         found = {creator: f"{' '.join(name.split())[:60]} ({creator})" for creator, name in connection.execute(query, (ids,)).fetchall()}
     return {creator: found.get(creator, creator) for creator in ids}
 

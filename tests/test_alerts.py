@@ -128,7 +128,7 @@ def test_a_closed_gate_is_told_by_its_reason(inbox: Inbox) -> None:
 
 
 def test_a_closed_gate_names_whom_the_mirror_knows(inbox: Inbox) -> None:
-    inbox.fetch(f"create table raw.creators as select '{UUID(int=1)}'::uuid as creator_id, E'Ada\\nLovelace' as company_name")
+    inbox.fetch(f"create table raw.creators as select '{UUID(int=1)}'::uuid as id, E'Ada\\nLovelace' as company_name")
     inbox.fetch(
         f"insert into ops.gates select creator::uuid, 'bad rows: 1 of videos', now() from unnest(array['{UUID(int=1)}', '{UUID(int=2)}']) creator"
     )
