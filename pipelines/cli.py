@@ -37,6 +37,8 @@ def _settings(*, starts_world: bool = True) -> Settings:
     from pipelines.settings import export_environment
 
     environment = world.up(settings.local_dir, say=console.say).environment()
+    if "question_careful_texts" in settings.model_fields_set:
+        del environment["question_careful_texts"]
     export_environment({name.upper(): value for name, value in environment.items()})  # for worker processes and Dagster
     return load_settings()
 
@@ -439,8 +441,9 @@ def export(creator: str, export_type: str, suffix: str, filters: dict[str, str])
     console.show_table(
         ["rows", "size", "link ends"], [(found.row_count, console.size(found.byte_count or 0), found.link_ends_at)], right=["rows", "size"]
     )
-    for url in filter(None, (found.link, found.sidecar_link)):
-        click.echo(url)
+    click.echo(found.link)
+    if found.sidecar_link:
+        click.echo(f"about these rows:\n{found.sidecar_link}")
 
 
 @cli.command()
@@ -462,7 +465,7 @@ def history(creator: str | None, limit: int) -> None:
     with warehouse.connect(_existing(), autocommit=True) as connection:
         wanted = links.find_logged(connection, creator) if creator is not None else None
         entries = export_log.history(connection, wanted, limit)
-    headings = ["export", "at", "event", "creator", "report", "format", "edition", "rows", "bytes", "asked by", "reason"]
+    headings = ["export", "at", "event", "creator", "report", "format", "edition", "rows", "bytes", "link ends", "asked by", "reason"]
     rows = [
         (
             str(e.export_id)[:8],
@@ -474,6 +477,7 @@ def history(creator: str | None, limit: int) -> None:
             e.edition_on,
             e.row_count,
             e.byte_count,
+            e.expires_at,
             e.requested_by,
             e.reason,
         )

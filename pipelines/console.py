@@ -98,7 +98,9 @@ def show_links(links: Sequence[FileLink]) -> None:
     rows = [(name, link.report, link.format, link.rows, size(link.bytes), link.expires_at) for name, link in zip(names, links, strict=True)]
     show_table(["creator", "report", "format", "rows", "size", "expires"], rows, right=["rows", "size"])
     OUT.print()
-    for link in links:
+    for name, link in zip(names, links, strict=True):
+        if len(links) > 1:
+            OUT.print(Text(f"{name}, {link.report}.{link.format}", style="dim"), soft_wrap=True)
         OUT.print(Text(link.url), soft_wrap=True)
 
 

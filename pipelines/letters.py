@@ -16,9 +16,11 @@ from pipelines.mornings import Morning
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 from pipelines.store import Link
-from reports.mail import Figures, Letter, News, Week, week_of
+from reports.mail import Letter, News, Week, week_of
 
 _LONGEST_LOOK_BACK = timedelta(days=7)
+_IS_SLIPPING = "s.tier = 'at_risk' and s.lifecycle_stage is distinct from 'completed'"
+"""Whom the report counts and lists: who has completed everything may be quiet."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def read_news(reader: psycopg.Connection, morning: Morning) -> Told:
     since_on = max(last_on or morning.local_on - first, morning.local_on - _LONGEST_LOOK_BACK)
     with _as_creator(reader, morning.creator_id), reader.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
-            """with reached as (
+            f"""with reached as (
                    select max(as_of) as through, coalesce(max(complete_through) filter (where table_name = 'quiz_results'), max(as_of)) as quizzes_through
                    from analytics.published),
                period as (
@@ -65,7 +67,7 @@ def read_news(reader: psycopg.Connection, morning: Morning) -> Told:
                        on not q.is_passed and q.completed_at > period.quizzes_since and q.completed_at <= period.quizzes_through)
                select through, quizzes_through, since,
                    (select count(distinct t.student_id) from analytics.tier_transitions as t
-                       join analytics.student_engagement_tiers as s on s.student_id = t.student_id and s.tier = 'at_risk'
+                       join analytics.student_engagement_tiers as s on s.student_id = t.student_id and {_IS_SLIPPING}
                        -- The first tier of a student is no change: a first run gives everybody one.
                        where t.from_tier is not null and t.to_tier = 'at_risk' and t.changed_at > period.since and t.changed_at <= period.through) as slipped,
                    (select count(*) from failures) as failed,
@@ -107,38 +109,40 @@ def why_none(reader: psycopg.Connection, morning: Morning) -> tuple[str, Told | 
 
 def write(settings: Settings, reader: psycopg.Connection, morning: Morning, as_of: datetime, news: News, link: Link) -> Letter:
     """The letter for a morning, with the five numbers of today. `as_of` is that of the report behind the link."""
-    columns = ", ".join(f"{name}::float8" if name.endswith("_change") else name for name in Figures.__dataclass_fields__)
-    with _as_creator(reader, morning.creator_id), reader.cursor(row_factory=class_row(Figures)) as cursor:
-        figures = cursor.execute(f"select {columns} from analytics.creator_overview".encode()).fetchone()
-        style = reader.execute("select date_format from analytics.creator_overview").fetchone()
-        monday = week_of(morning.local_on)
-        weeks = (_read_week(reader, monday), _read_week(reader, monday - timedelta(days=7))) if morning.edition == "weekly" else None
-    if figures is None or style is None:
+    is_weekly = morning.edition == "weekly"
+    first = week_of(morning.local_on, as_of, morning.timezone, is_weekly=is_weekly)
+    with _as_creator(reader, morning.creator_id):
+        row = reader.execute(
+            f"select date_format, (select count(*) from analytics.student_engagement_tiers as s where {_IS_SLIPPING}) from analytics.creator_overview"
+        ).fetchone()
+        weeks = _read_week(reader, first), _read_week(reader, first - timedelta(days=7))
+    if row is None:
         raise Problem(f"there is no published row of creator {morning.creator_id}; run `creator-reports run hourly`, then again.")
     return Letter(
         company=morning.company,
         timezone=morning.timezone,
         edition_on=morning.local_on,
-        weeks=weeks,
+        is_weekly=is_weekly,
         as_of=as_of,
         news=news,
-        figures=figures,
+        slipping_count=row[1],
+        weeks=weeks,
         link=link.url,
         link_ends_at=link.expires_at,
         dashboard_url=settings.dashboard_url,
-        date_format=style[0],
+        date_format=row[0],
     )
 
 
-def _read_week(reader: psycopg.Connection, monday: date) -> Week:
-    """The week that begins on `monday`, as reports/sections/lead.py sums it: a day of which not all is known leaves sums unknown."""
+def _read_week(reader: psycopg.Connection, first: date) -> Week:
+    """The seven days from `first` on, as reports/sections/lead.py sums it: a day of which not all is known leaves sums unknown."""
     with reader.cursor(row_factory=class_row(Week)) as cursor:
         found = cursor.execute(
             """select sum(active_student_count)::bigint as active_student_count, sum(new_student_count)::bigint as new_student_count,
                    case when not bool_or(is_partial) then sum(completion_count)::bigint end as completion_count,
                    case when not bool_or(is_partial) then sum(watch_seconds)::bigint end as watch_seconds
-               from analytics.daily_activity where activity_on >= %(monday)s and activity_on < %(monday)s + 7""",
-            {"monday": monday},
+               from analytics.daily_activity where activity_on >= %(first)s and activity_on < %(first)s + 7""",
+            {"first": first},
         ).fetchone()
     assert found is not None  # an aggregate always gives one row
     return found

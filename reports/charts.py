@@ -32,7 +32,7 @@ class DailySeries:
 
 
 def draw_line(name: str, title: str, summary: str, series: DailySeries) -> Markup:
-    """A line per day, its 7-day mean, and a dashed piece to the day that is not over. `name` makes the ids unique."""
+    """A line per full day, its 7-day mean, and a dot for the day that is not over: a line down to it would look like a loss each morning. `name` makes the ids unique."""
     top, step = _scale(max(series.counts))
     last = len(series.days) - 1
     return Markup(
@@ -40,13 +40,13 @@ def draw_line(name: str, title: str, summary: str, series: DailySeries) -> Marku
         '<title id="{name}-title">{title}</title><desc id="{name}-text">{summary}</desc>{rules}{ticks}'
         '<svg y="{y}" width="100%" height="{plot}" viewBox="0 0 {last} {top}" preserveAspectRatio="none">'
         '<path class="area" d="M0 {top}{area}V{top}Z"/><path class="daily" d="{daily}"/>'
-        '<path class="today" d="{today}"/><path class="mean" d="{mean}"/></svg>'
+        '<path class="mean" d="{mean}"/></svg>'
         '<circle class="now" cx="100%" cy="{now}" r="3.5"/>{hovers}</svg>'
     ).format(
         height=_HEIGHT, name=name, title=title, summary=summary, y=_TOP, plot=_BOTTOM - _TOP, last=last, top=top,
         rules=_rules(top, step), ticks=_ticks(series.days), now=round(_BOTTOM - series.counts[-1] / top * (_BOTTOM - _TOP), 1),
         area="".join(f"L{x} {top - count}" for x, count in enumerate(series.counts[:-1])) + f"H{last - 1}",
-        daily=_path(enumerate(series.counts[:-1]), top), today=_path([(last - 1, series.counts[-2]), (last, series.counts[-1])], top),
+        daily=_path(enumerate(series.counts[:-1]), top),
         mean=_path(((x, mean) for x, mean in enumerate(series.means) if mean is not None), top), hovers=_hovers(series),
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def _heat_places() -> tuple[str, dict[tuple[int, int], str], str]:
         for day in range(1, 8)
         for hour in range(24)
     }
-    hours = "".join(f'<text x="{round(hour / 24 * 100, 2):g}%" y="178">{hour}:00</text>' for hour in range(0, 24, 6))
+    hours = "".join(f'<text x="{round(hour / 24 * 100, 2):g}%" y="178">{hour:02}:00</text>' for hour in range(0, 24, 6))
     return days, places, hours
 
 

@@ -17,12 +17,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from reports.wording import (
     DASH,
     clean,
+    per_day,
     say_count,
+    say_day,
     say_duration,
-    say_growth,
     say_instant,
     say_many,
-    say_short_day,
     say_trend,
     say_weekday,
     say_zone,
@@ -51,22 +51,8 @@ class News:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """The five numbers of a daily mail: counts, seconds, and changes (0.5 is half as much again) where they are known."""
-
-    active_7d_count: int
-    at_risk_count: int
-    new_30d_count: int
-    new_30d_change: float | None
-    completion_30d_count: int
-    completion_30d_change: float | None
-    watch_30d_seconds: int
-    watch_30d_change: float | None
-
-
-@dataclass(frozen=True)
 class Week:
-    """Sums over seven days as the weekly report has them; None where they are not known. `active_student_count` counts a student once a day."""
+    """Sums over seven days as the report has them; None where they are not known. `active_student_count` counts a student once a day."""
 
     active_student_count: int | None
     new_student_count: int | None
@@ -79,16 +65,17 @@ class Letter:
     """All that a mail is made from. `link` is a bearer secret; instants have a time zone, `timezone` is the creator's IANA zone,
     `date_format` the one that the creator asked for, None for our own.
 
-    `weeks` are the week of a weekly mail and the one before; a daily one has none.
+    `slipping_count` and `weeks` are the five numbers that lead the report: who is slipping away, and its seven days beside the seven before.
     """
 
     company: str
     timezone: str
     edition_on: date
-    weeks: tuple[Week, Week] | None
+    is_weekly: bool
     as_of: datetime
     news: News
-    figures: Figures
+    slipping_count: int
+    weeks: tuple[Week, Week]
     link: str
     link_ends_at: datetime
     dashboard_url: str | None
@@ -111,29 +98,31 @@ def render_mail(letter: Letter) -> Mail:
     news = _news(letter.news)
     view = {
         "company": company,
-        "title": f"Your {'week' if letter.weeks else 'report'}, {_days(letter)}",
+        "title": f"Your {'week' if letter.is_weekly else 'report'}, {_days(letter)}",
         "news": news,
         "news_title": _span(letter.news),
-        "figures": _week_figures(letter.weeks, letter.figures) if letter.weeks else _figures(letter.figures),
+        "figures": _figures(letter),
         "link": letter.link,
         "ends": f"{say_instant(letter.link_ends_at, zone, letter.date_format)}, {say_zone(letter.link_ends_at, zone)}",
         "as_of": say_instant(letter.as_of, zone, letter.date_format),
         "dashboard_url": letter.dashboard_url,
     }
-    subject = f"{company}: {news[0] if news and not letter.weeks else view['title'][0].lower() + view['title'][1:]}"
+    subject = f"{company}: {news[0] if news and not letter.is_weekly else view['title'][0].lower() + view['title'][1:]}"
     return Mail(subject, _template("mail.txt.j2").render(view), _template("mail.html.j2").render(view))
 
 
-def week_of(edition_on: date) -> date:
-    """The Monday of the week that a weekly mail is about: the last whole one."""
-    return edition_on - timedelta(days=edition_on.weekday() + 7)
+def week_of(letter_on: date, as_of: datetime, timezone: str, *, is_weekly: bool) -> date:
+    """The first of the seven days that a mail is about: of the last whole week, or of the days before the one on which its report was made."""
+    if is_weekly:
+        return letter_on - timedelta(days=letter_on.weekday() + 7)
+    return as_of.astimezone(ZoneInfo(timezone)).date() - timedelta(days=7)
 
 
 def _days(letter: Letter) -> str:
-    if letter.weeks is None:
-        return say_weekday(letter.edition_on)
-    monday = week_of(letter.edition_on)
-    return f"{say_short_day(monday)} to {say_short_day(monday + timedelta(days=6))}"
+    if not letter.is_weekly:
+        return say_weekday(letter.edition_on, letter.date_format)
+    monday = week_of(letter.edition_on, letter.as_of, letter.timezone, is_weekly=True)
+    return f"{say_day(monday, letter.date_format)} to {say_day(monday + timedelta(days=6), letter.date_format)}"
 
 
 def _span(news: News) -> str:
@@ -154,40 +143,22 @@ def _news(news: News) -> list[str]:
     return lines
 
 
-def _figures(figures: Figures) -> Sequence[tuple[str, str, str]]:
-    """Label, number and trend of a daily mail, in the order of reading."""
+def _figures(letter: Letter) -> Sequence[tuple[str, str, str]]:
+    """Label, number and trend of the five numbers, in the order and the words of the report."""
+    week, before = letter.weeks
+    days, than = ("", "the week before") if letter.is_weekly else (" in 7 days", "in the 7 days before")
+
+    def moved(label: str, now: float | None, was: float | None, say: Callable[[float], str]) -> tuple[str, str, str]:
+        trend = say_trend(now, was, say) or ""
+        return label, DASH if now is None else say(now), f"{trend} {than}" if trend.startswith(("up ", "down ")) else trend
+
     return (
-        ("Students seen in the last 7 days", say_count(figures.active_7d_count), ""),
-        ("Students at risk now", say_count(figures.at_risk_count), ""),
-        ("New students in 30 days", say_count(figures.new_30d_count), _trend(figures.new_30d_change)),
-        ("Videos completed in 30 days", say_count(figures.completion_30d_count), _trend(figures.completion_30d_change)),
-        ("Watch time in 30 days", say_duration(figures.watch_30d_seconds), _trend(figures.watch_30d_change)),
+        ("Students slipping away now", say_count(letter.slipping_count), ""),
+        moved("Learners a day", per_day(week.active_student_count), per_day(before.active_student_count), say_count),
+        moved(f"New students{days}", week.new_student_count, before.new_student_count, say_count),
+        moved(f"Videos completed{days}", week.completion_count, before.completion_count, say_count),
+        moved(f"Watch time{days}", week.watch_seconds, before.watch_seconds, say_duration),
     )
-
-
-def _week_figures(weeks: tuple[Week, Week], figures: Figures) -> Sequence[tuple[str, str, str]]:
-    """The same of a weekly mail: those that lead the weekly report, in its words, and who is at risk now."""
-    week, before = weeks
-    return (
-        _moved("Learners a day", _per_day(week.active_student_count), _per_day(before.active_student_count), say_count),
-        _moved("New students", week.new_student_count, before.new_student_count, say_count),
-        _moved("Videos completed", week.completion_count, before.completion_count, say_count),
-        _moved("Watch time", week.watch_seconds, before.watch_seconds, say_duration),
-        ("Students at risk now", say_count(figures.at_risk_count), ""),
-    )
-
-
-def _per_day(total: int | None) -> float | None:
-    return None if total is None else total / 7
-
-
-def _moved(label: str, now: float | None, before: float | None, say: Callable[[float], str]) -> tuple[str, str, str]:
-    trend = say_trend(now, before, say) or ""
-    return label, DASH if now is None else say(now), f"{trend} the week before" if trend.startswith(("up ", "down ")) else trend
-
-
-def _trend(change: float | None) -> str:
-    return "" if change is None else say_growth(change, "the 30 days before")
 
 
 @cache

@@ -34,6 +34,11 @@ def say_count(value: float | None) -> str:
     return f"{int(rounded):,}" if rounded == int(rounded) else f"{rounded:,.1f}"
 
 
+def per_day(total: int | None) -> float | None:
+    """The mean of seven days. Of a hundred and more, tenths say nothing."""
+    return None if total is None else round(total / 7) if total >= 700 else total / 7
+
+
 def say_rate(value: float | None) -> str:
     """A rate of 0 to 1 as a percentage: 34%. Only nothing is 0% and only everything is 100%."""
     if value is None:
@@ -50,6 +55,8 @@ def say_change(value: float | None) -> str:
         return DASH
     if value == 0:
         return "the same"
+    if value > 0.99:  # only of a whole can there be nearly everything
+        return f"up {int(round(value * 100, 6) + 0.5):,}%"
     return f"{'up' if value > 0 else 'down'} {say_rate(abs(value)).replace('<', 'less than ').replace('>', 'over ')}"
 
 
@@ -98,9 +105,9 @@ def say_short_day(day: date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1][:3]}"
 
 
-def say_weekday(day: date) -> str:
-    """Tuesday 3 March."""
-    return f"{WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
+def say_weekday(day: date, pattern: str | None = None) -> str:
+    """Tuesday 3 March, or with the day as the pattern has it."""
+    return f"{WEEKDAYS[day.weekday()]} {say_day(day, pattern or 'D MMMM')}"
 
 
 def say_instant(instant: datetime | None, zone: ZoneInfo, pattern: str | None = None) -> str:
@@ -112,8 +119,8 @@ def say_instant(instant: datetime | None, zone: ZoneInfo, pattern: str | None = 
 
 
 def say_hour(weekday_no: int, hour_no: int) -> str:
-    """Tuesday from 20:00 to 21:00; weekday 1 is Monday."""
-    return f"{WEEKDAYS[weekday_no - 1]} from {hour_no}:00 to {hour_no + 1}:00"
+    """Tuesday from 08:00 to 09:00; weekday 1 is Monday."""
+    return f"{WEEKDAYS[weekday_no - 1]} from {hour_no:02}:00 to {hour_no + 1:02}:00"
 
 
 def say_money(cents: int | None, currency: str) -> str:
@@ -152,7 +159,7 @@ def say_trend(now: float | None, before: float | None, say: Callable[[float], st
     if now is None or before is None:
         return None
     if say(now) == say(before):
-        return "none before, either" if not now else "the same as before"
+        return "none before either" if not now else "the same as before"
     shown = _as_said if say is say_duration else lambda value: round(value, 1)
     moved = round(abs(shown(now) - shown(before)), 1)
     return f"{'up' if now > before else 'down'} {say(int(moved) if moved == int(moved) else moved)} from {say(before)}"

@@ -100,7 +100,7 @@ def test_what_a_mail_holds(published: Mornings, catcher: Catcher) -> None:
     assert mail["Bcc"] is None
     assert "\n" not in mail["Subject"]
     assert "2 failed quiz attempts by" in text  # both lie within the week
-    for number in ("Learners a day", "New students", "Videos completed", "Watch time", "Students at risk now"):
+    for number in ("Learners a day", "New students", "Videos completed", "Watch time", "Students slipping away now"):
         assert number in text
         assert number in html
     assert "In the last 7 days:" in text  # a weekly mail, and nothing was mailed before
@@ -165,6 +165,20 @@ def test_a_first_tier_is_no_news(published: Mornings, catcher: Catcher) -> None:
                 assert letters.read_news(reader, _morning(published, "daily")).news.slipped_count == slipped_count
 
 
+def test_who_has_completed_everything_is_not_slipping_away(published: Mornings, catcher: Catcher) -> None:
+    """Neither for the mail nor for the report behind its link."""
+    slipped = "update analytics.student_engagement_tiers set tier = 'at_risk', lifecycle_stage = "
+    changed = "update analytics.tier_transitions set to_tier = 'at_risk', from_tier = 'engaged'"
+    with warehouse.connect(published.platform.settings, autocommit=True) as reader:
+        for stage, count in {"'completed'": 0, "'active'": 1}.items():
+            with _changed(published, slipped + stage, changed):
+                assert letters.read_news(reader, _morning(published, "daily")).news.slipped_count == count
+                letter = letters.write(
+                    published.platform.settings, reader, _morning(published, "daily"), MONDAY, News(), Link("https://s3.example/x", MONDAY)
+                )
+                assert letter.slipping_count == count
+
+
 @pytest.mark.parametrize(
     ("status", "days_ago", "day_count"), [("sent", 1, None), ("sent", 9, 7), ("skipped", 1, 1), ("skipped", 2, 2), (None, 0, 1)]
 )
@@ -195,7 +209,7 @@ def test_a_weekly_mail_has_the_numbers_of_its_week(published: Mornings, catcher:
         )
     days, earlier = sum(range(23, 29)) + 1, sum(range(16, 23))
     assert weekly.weeks == (Week(days, days * 2, days * 3, days * 60), Week(earlier, earlier * 2, None, None))
-    assert daily.weeks is None
+    assert daily.weeks == weekly.weeks, "the report of a Monday looks at the same days"
 
 
 def test_a_creator_without_students_gets_no_weekly_mail(published: Mornings, catcher: Catcher) -> None:

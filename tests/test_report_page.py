@@ -384,7 +384,9 @@ def test_a_new_report_and_a_new_metric_need_no_template() -> None:
         (wording.say_trend(59.9, 3599.9, wording.say_duration), "down 58 min from 59 min"), (wording.say_trend(3.02, 2.98), "the same as before"),
         (wording.say_trend(5, None), None), (wording.say_many(1, "quiz", "quizzes"), "1 quiz"), (wording.say_many(0, "student"), "0 students"),
         (wording.say_change(0.34), "up 34%"), (wording.say_change(-0.03), "down 3%"), (wording.say_change(0.001), "up less than 1%"),
-        (wording.say_change(132.0), "up 13,200%"), (wording.say_change(None), "–"), (wording.say_growth(0.001, "then"), "up less than 1% on then"),
+        (wording.say_change(132.0), "up 13,200%"),
+        (wording.say_change(0.996), "up 100%"), (wording.say_change(-0.996), "down over 99%"),
+        (wording.say_change(None), "–"), (wording.say_growth(0.001, "then"), "up less than 1% on then"),
         (wording.say_growth(0, "then"), "the same as in then"),
         (str(keep_whole("97 h 30 min & 5 s")), "97\u00a0h\u00a030\u00a0min &amp; 5\u00a0s"), (str(keep_whole("3 h of 4 videos")), "3\u00a0h of 4 videos"),
         (str(keep_whole("2026-11-21 to 2026-11-27")), "<time>2026-11-21</time> to <time>2026-11-27</time>"),
@@ -512,7 +514,8 @@ def test_what_weighs_most_is_advised_first_and_the_rest_has_a_place() -> None:
     quizzes = [{"quiz_id": f"z{no}", "title": f"Quiz {no}", "attempt_count": 9, "fail_rate": rate} for no, rate in enumerate(rates)]
     gaps = [{"question_id": f"g{no}", "question": f"Gap {no}", "ask_count": 500, "student_count": count} for no, count in enumerate(asked)]
     slow = [
-        {"video_id": f"v{no}", "title": f"Video {no}", "viewer_count": 20, "completion_rate": rate} for no, rate in enumerate((0.2, 0.1))
+        {"video_id": f"v{no}", "title": f"Video {no}", "viewer_count": viewers, "completion_rate": rate}
+        for no, (viewers, rate) in enumerate(((20, 0.1), (40, 0.2)))
     ]
     people = [
         {"student_id": f"s{no}", "name": f"Student {no}", "watch_seconds": no, "has_slipped": no == 1, "xp_points": no} for no in range(5)
@@ -540,12 +543,14 @@ def test_what_weighs_most_is_advised_first_and_the_rest_has_a_place() -> None:
     view = advice.build(Reading(_with(document, *(frame(name, rows) for name, rows in marts.items()))))
     names = [name for one in view.advice for name in one.names]
     assert names[:4] == ["Quiz 2", "Quiz 1", "Quiz 4", "Quiz 3"], "88%, 75%, 70%, 66%"
-    assert names[4:10] == ["Video 1", "Video 0", "Gap 2", "Gap 0", "Gap 1", "Gap 3"], "10%, 20%; 459, 262, 149, 127"
+    assert names[4:10] == ["Video 1", "Video 0", "Gap 2", "Gap 0", "Gap 1", "Gap 3"], "40 viewers, 20; 459, 262, 149, 127"
     assert names[10:] == ["Student 1", "Student 4", "Student 3", "Student 4", "Student 3", "Student 2"], (
         "slipped, then watched most; points"
     )
-    assert view.rest == "And 1 more quiz, 2 more questions (in questions.csv, those with is_content_gap)."
-    assert view.advice[-2].because.endswith("All are in students.csv: tier at_risk or inactive, lifecycle_stage not completed.")
+    assert view.rest == "And 1 more quiz, 2 more questions (in questions.csv, those whose column is_content_gap is true)."
+    assert view.advice[-2].because.endswith(
+        "All are in students.csv, where the column tier says at_risk or inactive, and lifecycle_stage does not say completed."
+    )
     unweighed = advice.build(Reading(_with(_without(document, "quiz_analytics"), frame("recommendations", told))))
     assert unweighed.advice[0].names == ["Quiz 0"], "as the recommendations come"
 
@@ -725,6 +730,21 @@ def test_the_foot_is_whole_and_numbers_in_tables_do_not_break(browser: Browser, 
     page.goto(f"{site[0]}/believable.html")
     *_, before, now = page.locator("[aria-labelledby=changes] td").all_text_contents()
     assert "\u00a0h" in before + now and " " not in before + now
+    page.close()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_numbers_in_open_tables_stand_on_one_line(browser: Browser, site: tuple[str, list[str]], width: int) -> None:
+    """Three digits below each other read as three numbers."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(f"{site[0]}/believable.html")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    lines = page.evaluate(
+        """[...document.querySelectorAll('.wide td:not(.t)')].filter(one => one.textContent.length > 1).map(one => {
+            const range = document.createRange(); range.selectNodeContents(one); return new Set([...range.getClientRects()].map(part => Math.round(part.top))).size})"""
+    )
+    assert len(lines) > 100 and set(lines) == {1}
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.close()
 
 

@@ -22,5 +22,5 @@
 {%- endmacro %}
 
 {% macro many_ask_in_words(question_count) -%}
-    {{ in_digits(question_count) }} || ' questions in 90 days lead to it'
+    {{ in_digits(question_count) }} || ' questions in 90 days are about it'
 {%- endmacro %}

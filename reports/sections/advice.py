@@ -21,14 +21,18 @@ _STUDENTS = {
     "check_in": (
         "Check in with",
         "quiet for 7 days or more, and not done with the course",
-        "tier at_risk or inactive, lifecycle_stage not completed",
+        "where the column tier says at_risk or inactive, and lifecycle_stage does not say completed",
     ),
-    "offer_advanced": ("Offer advanced content to", "at the top by points among the engaged", "sorted by xp_points"),
+    "offer_advanced": (
+        "Offer advanced content to",
+        "at the top by points among the engaged",
+        "those with the most in the column xp_points",
+    ),
 }
 # the mart that knows how much is at stake, its key, and what comes first; the mart of recommendations only knows what is newest
 _WEIGHTS: Mapping[str, tuple[str, str, tuple[tuple[str, str], ...]]] = {
     "revise_quiz": ("quiz_analytics", "quiz_id", (("fail_rate", "descending"), ("attempt_count", "descending"))),
-    "review_video": ("video_analytics", "video_id", (("completion_rate", "ascending"), ("viewer_count", "descending"))),
+    "review_video": ("video_analytics", "video_id", (("viewer_count", "descending"), ("completion_rate", "ascending"))),
     "close_gap": ("top_questions", "question_id", (("student_count", "descending"), ("ask_count", "descending"))),
     "check_in": ("student_engagement_tiers", "student_id", (("has_slipped", "descending"), ("watch_seconds", "descending"))),
     "offer_advanced": ("student_engagement_tiers", "student_id", (("xp_points", "descending"),)),
@@ -36,8 +40,8 @@ _WEIGHTS: Mapping[str, tuple[str, str, tuple[tuple[str, str], ...]]] = {
 # what is not listed: its name, and where it is; no file beside the page lists quizzes
 _RESTS = {
     "revise_quiz": ("quiz", "quizzes", ""),
-    "review_video": ("video", "videos", "in videos.csv, those with the lowest completion_rate"),
-    "close_gap": ("question", "questions", "in questions.csv, those with is_content_gap"),
+    "review_video": ("video", "videos", "in videos.csv, those with the lowest in the column completion_rate"),
+    "close_gap": ("question", "questions", "in questions.csv, those whose column is_content_gap is true"),
 }
 
 
@@ -107,5 +111,5 @@ def _students(kind: str, count: int, first: Sequence[Mapping[str, Any]]) -> Advi
     others = f" and {say_many(count - len(first), 'other')}" if count > len(first) else ""
     because = f"{'They are' if count > 1 else 'The student is'} {because}."
     return Advice(
-        f"{verb} {say_many(count, 'student')}", names, others, f"{because} All are in students.csv: {place}." if others else because
+        f"{verb} {say_many(count, 'student')}", names, others, f"{because} All are in students.csv, {place}." if others else because
     )

@@ -52,7 +52,7 @@ def build(reading: Reading) -> Daily:
     length = min(_MOST_DAYS, max(_FEWEST_DAYS, (reading.today - first).days))
     days = [reading.today - timedelta(days=back) for back in range(length, -1, -1)]
     series = DailySeries(days, [active.get(day, 0) for day in days], _means(active, days, first, reading.today))
-    summary = _summary(series, first)
+    summary = _summary(reading, series, first)
     new = {day: row["new_student_count"] for day, row in rows.items()}
     return Daily(_TITLE, summary, draw_line("daily", _TITLE, summary, series), _days(reading, series, new), None)
 
@@ -64,13 +64,13 @@ def _means(active: Mapping[date, int], days: Sequence[date], first: date, today:
     return [None if day == today or day - week < first else round(sum(counts[place : place + 7]) / 7, 1) for place, day in enumerate(days)]
 
 
-def _summary(series: DailySeries, first: date) -> str:
+def _summary(reading: Reading, series: DailySeries, first: date) -> str:
     full = series.counts[:-1]
     highest = max(full)
     known = [count for day, count in zip(series.days[:-1], full, strict=True) if day >= first]
     if not highest:
         return f"Today is the first day with learning, so far by {say_many(series.counts[-1], 'student')}."
-    busiest = say_weekday(series.days[full.index(highest)])
+    busiest = say_weekday(series.days[full.index(highest)], reading.document.date_format)
     text = f"On a usual day {say_count(median_low(known))}, on the busiest, {busiest}, {say_many(highest, 'student')}."
     means = [mean for mean in series.means if mean is not None]
     if len(means) > 7:

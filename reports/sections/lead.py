@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from reports.reading import Reading
 from reports.sections.numbers import Number
-from reports.wording import DASH, say_count, say_duration, say_trend
+from reports.wording import DASH, per_day, say_count, say_duration, say_trend
 
 _SUMS = ("active_student_count", "new_student_count", "completion_count", "watch_seconds")
 
@@ -55,7 +55,7 @@ def _week(reading: Reading) -> list[Number]:
         return []
     was = before or dict.fromkeys(_SUMS)
     return [
-        _moved("Learners a day", _per_day(now["active_student_count"]), _per_day(was["active_student_count"]), say_count),
+        _moved("Learners a day", per_day(now["active_student_count"]), per_day(was["active_student_count"]), say_count),
         _moved("New students", now["new_student_count"], was["new_student_count"], say_count),
         _moved("Videos completed", now["completion_count"], was["completion_count"], say_count),
         _moved("Watch time", now["watch_seconds"], was["watch_seconds"], say_duration),
@@ -72,10 +72,6 @@ def _sums(reading: Reading, back: int) -> dict[str, int | None] | None:
     is_partial = any(row["is_partial"] for row in days)
     sums: dict[str, int | None] = {name: sum(row[name] or 0 for row in days) for name in _SUMS}
     return sums | dict.fromkeys(("completion_count", "watch_seconds")) if is_partial else sums
-
-
-def _per_day(total: int | None) -> float | None:
-    return None if total is None else total / 7
 
 
 def _moved(label: str, now: float | None, before: float | None, say: Callable[[float], str]) -> Number:

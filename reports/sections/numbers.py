@@ -84,7 +84,7 @@ def _against(label: str, now: int | None, before: int | None) -> Number:
     """As `_changed`, but of two counts: where nobody was before, no percentage says how many more are now."""
     if now is None or before is None or before:
         return _changed(label, say_count(now), (now - before) / before if now is not None and before else None)
-    return Number(label, say_count(now), None, "none in the 30 days before" if now else "none before, either", "up" if now else None)
+    return Number(label, say_count(now), None, f"none in the 30 days before{'' if now else ' either'}")
 
 
 def _changed(label: str, value: str, change: float | None) -> Number:
@@ -100,7 +100,7 @@ def _watching(row: Mapping[str, Any]) -> Group:
         "So far",
         [
             Number("Watch time", say_duration(row["watch_seconds"])),
-            Number("Videos completed", say_count(row["completion_count"]), "by a student to the end"),
+            Number("Videos completed", say_count(row["completion_count"]), "each to the end, by one student"),
             Number("Mean completion", say_rate(row["avg_completion_rate"]), "of a video once started"),
             Number("Videos watched", say_count(row["watched_video_count"]), f"of {say_count(row['video_count'])}{length}"),
         ],
@@ -110,7 +110,7 @@ def _watching(row: Mapping[str, Any]) -> Group:
 def _busiest(row: Mapping[str, Any]) -> Number:
     if row["peak_hour_no"] is None:
         return Number("Busiest hour", DASH)
-    return Number("Busiest hour", f"{row['peak_hour_no']}:00", f"{say_rate(row['peak_hour_rate'])} of the learning")
+    return Number("Busiest hour", f"{row['peak_hour_no']:02}:00", f"{say_rate(row['peak_hour_rate'])} of the learning")
 
 
 def _news(reading: Reading, row: Mapping[str, Any]) -> Group:

@@ -61,7 +61,7 @@ def _quiz(row: Mapping[str, Any]) -> Line:
     students = say_many(row["student_count"], "student")
     return Line(
         clean(row["title"]) or "Untitled quiz", say_rate(row["fail_rate"]), "fail",
-        f"{say_many(row['attempt_count'], 'attempt')} by {students} · mean score {say_count(row['avg_score'])}, {say_count(row['passing_score'])} needed",
+        f"{say_many(row['attempt_count'], 'attempt')} by {students} · mean score {say_count(row['avg_score'])} of 100, {say_count(row['passing_score'])} needed",
     )  # fmt: skip
 
 

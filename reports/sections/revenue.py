@@ -43,6 +43,10 @@ def _currency(row: Mapping[str, Any]) -> Currency:
     return Currency(
         say_money(row["this_month_cents"], row["currency"]),
         say_money(row["last_month_cents"], row["currency"]),
-        f"{say_change(change)} so far, against the whole of last month" if change is not None else None,
+        _against_last_month(change) if change is not None else None,
         f"{say_many(failed, 'payment')} failed this month" if failed else None,
     )
+
+
+def _against_last_month(change: float) -> str:
+    return f"{say_change(change)} so far, against the whole of last month" if change else "as much as in the whole of last month"

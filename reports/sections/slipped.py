@@ -61,7 +61,7 @@ def build(reading: Reading) -> Slipped:
         since=_since(table),
         rest=f"And {say_count(rest)} more, in students.csv." if rest > 0 else None,
         completed=completed,
-        empty=None if listed.num_rows else "Nobody is slipping away. Every student was seen lately, or was lost earlier than that.",
+        empty=None if listed.num_rows else "Nobody is slipping away. Nobody with videos left has been quiet for one to two weeks.",
     )
 
 

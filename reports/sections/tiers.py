@@ -12,7 +12,7 @@ from reports.wording import say_count, say_many, say_rate
 
 # name in the marts, name on the page, the rule in words; the order of the page is from best to worst
 _TIERS = (
-    ("highly_engaged", "Highly engaged", "10 videos or more, 75% of each"),
+    ("highly_engaged", "Highly engaged", "10 videos or more, 75% seen on average"),
     ("engaged", "Engaged", "5 videos or more"),
     ("moderate", "Moderate", "under 5 videos so far"),
     ("low_engagement", "Low engagement", "under 3 videos a week after joining"),

@@ -89,7 +89,7 @@ def _best(table: pa.Table) -> tuple[pa.Table, str]:
 
 def _video(row: Mapping[str, Any]) -> Video:
     second, duration = row["drop_off_second"], row["duration_seconds"]
-    leaving = f"Half who leave are gone by {say_position(second)}" if second is not None else None
+    leaving = f"Half of those who leave are gone by {say_position(second)}" if second is not None else None
     if leaving and duration:
         leaving += f" of {say_position(duration)}"
     at = second / duration if second is not None and duration else None

@@ -74,7 +74,7 @@ def _attention(viewers: list[Gain], asked: int) -> dict[str, Any]:
     if count >= 10 and 10 * finished < 3 * count:
         reasons.append(f"{finished:,} of {count:,} viewers finished the video, under 30%")
     if asked >= 5:
-        reasons.append(f"{asked:,} questions in 90 days lead to it")
+        reasons.append(f"{asked:,} questions in 90 days are about it")
     return {"related_question_count": asked, "needs_attention": bool(reasons), "attention_reason": "; ".join(reasons) or None}
 
 
