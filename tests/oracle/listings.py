@@ -10,6 +10,8 @@ from tests.oracle.numbers import rate
 from tests.oracle.quizzes import finished_attempts
 
 Rows = dict[tuple, dict[str, Any]]
+RATINGS = {"positive", "negative"}
+"""Any other word of the source is no rating."""
 
 
 def _who(moment: Moment, student_id: Any) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def chat_transcript(moment: Moment) -> Rows:
             "session_title": session["title"],
             "role": message["role"],
             "content": message["content"],
-            "feedback": message["feedback"] if message["role"] == "assistant" else None,
+            "feedback": message["feedback"] if message["role"] == "assistant" and message["feedback"] in RATINGS else None,
             "sent_at": message["created_at"],
         }
         for session, messages in moment.conversations.values()

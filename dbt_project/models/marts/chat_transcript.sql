@@ -8,7 +8,8 @@ select
     students.email as student_email,
     messages.role,
     messages.content,
-    case when messages.role = 'assistant' then messages.feedback end as feedback,
+    -- The source lets through what is no rating; satisfaction counts none of it, so it is not shown as one.
+    case when messages.role = 'assistant' and messages.feedback in ('positive', 'negative') then messages.feedback end as feedback,
     messages.sent_at
 from {{ ref('stg_chat_messages') }} as messages
 inner join {{ ref('stg_chat_sessions') }} as sessions on messages.session_id = sessions.session_id
