@@ -31,6 +31,8 @@ declare
     tiers constant text[] := array['highly_engaged', 'engaged', 'moderate', 'low_engagement', 'at_risk', 'inactive'];
     conditions text := format('creator_id = %L', of_creator);
     word text;
+    is_word boolean;
+    folds_alike boolean;
 begin
     sort_by := coalesce(sort_by, 'name');
     page := analytics.whole_number('page', page, 1, 1000000);
@@ -64,14 +66,19 @@ begin
             from analytics.creator_overview where creator_id = of_creator), ' and false');
     end if;
     if search <> '' then
-        -- The beginning of any word of name or address. All signs but letters and digits are taken as they are.
-        word := '\m' || regexp_replace(search, '([^[:alnum:]])', '\\\1', 'g');
+        -- The beginning of any word of name or address; words are of letters and digits. A search that begins with another sign is found wherever that
+        -- stands: \m holds before none, and takes "_" for a letter. All signs but letters and digits are taken as they are.
+        is_word := search ~ '^[[:alnum:]]';
+        word := case when is_word then '(?<![[:alnum:]])' else '' end || regexp_replace(search, '([^[:alnum:]])', '\\\1', 'g');
         -- Few rows hold the word at all, and asking for that first costs a third. Not of letters that lower() folds in another way than a regular expression.
-        if lower(upper(search)) = lower(search) and search !~ '[Σσςİı]' then
+        folds_alike := lower(upper(search)) = lower(search) and search !~ '[Σσςİı]';
+        if folds_alike then
             conditions := conditions || (
                 select format(' and (lower(name) like %1$L or lower(email) like %1$L)', '%' || regexp_replace(lower(search), '([%_\\])', '\\\1', 'g') || '%'));
         end if;
-        conditions := conditions || format(' and (name ~* %1$L or email ~* %1$L)', word);
+        if is_word or not folds_alike then
+            conditions := conditions || format(' and (name ~* %1$L or email ~* %1$L)', word);
+        end if;
     end if;
     return format(
         'select student_engagement_tiers.* from (select student_id from analytics.student_engagement_tiers where %1$s order by %2$s, student_id limit 50 offset %3$s) as page'
@@ -102,7 +109,7 @@ begin
         return query select * from analytics.students_in_order(query);
     end if;
 end $$;
-comment on function analytics.students_page is 'A page of 50 students, filtered by status (active, at-risk, inactive), tier, band of mean completion (1 to 4), last_active (today, 7d, 30d, older: local days), searched by the beginning of any word of name or e-mail, sorted by name, progress, last_active or xp.';
+comment on function analytics.students_page is 'A page of 50 students, filtered by status (active, at-risk, inactive), tier, band of mean completion (1 to 4), last_active (today, 7d, 30d, older: local days), searched by the beginning of any word of name or e-mail (or by a sign with what follows it), sorted by name, progress, last_active or xp.';
 
 create or replace function analytics.at_risk_students(of_creator uuid, how_many integer default 50) returns setof analytics.student_engagement_tiers language sql stable as $$
     select student_engagement_tiers.*
