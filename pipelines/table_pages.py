@@ -18,7 +18,7 @@ Every table carries `creator_id`, and row security shows each reader the rows th
 A column `<x>_rate` is 0 to 1, `<x>_change` is (now - before) / before, `<x>_cents` are hundredths of the currency's unit, `<x>_at` are instants,
 `<x>_on` local days of the creator.
 `required` columns are never null. The schema `analytics_deidentified` has the same tables for the role `bi_reader_deidentified`, with masks in the place of
-`personal` columns. In the examples `:creator_id` stands for a creator's id.
+`personal` columns; `published` and `restatements` name nobody, and that role reads them in `analytics`. In the examples `:creator_id` stands for a creator's id.
 
 | table | one row per | what it holds |
 |---|---|---|

@@ -10,6 +10,7 @@ from pipelines import deidentified, warehouse
 from pipelines.catalog import load_catalog
 from pipelines.local import demo
 from pipelines.local.world import World
+from pipelines.settings import ROOT
 from tests.oracle.warm import Warm, warm_database
 
 AS_OF = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -107,3 +108,31 @@ def test_personal_columns_are_out_of_reach(warm: Warm) -> None:
     for schema in ("raw.students", "marts.student_engagement_tiers", "ops.export_log"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             _ask(warm, f"select * from {schema}")
+
+
+def test_what_has_no_masked_view_is_read_in_analytics_as_the_page_of_tables_says(warm: Warm) -> None:
+    tables, views = (
+        {
+            name
+            for (name,) in _ask(
+                warm, f"select relname from pg_class where relnamespace = '{schema}'::regnamespace and relkind in ('r', 'v')"
+            )
+        }
+        for schema in ("analytics", deidentified.SCHEMA)
+    )
+    assert views == {mart.name for mart in MARTS}
+    assert tables - views == {"published", "restatements"}
+    said = "`published` and `restatements` name nobody, and that role reads them in `analytics`."
+    assert said in (ROOT / "docs" / "tables.md").read_text()
+    with warehouse.connect(warm.settings) as connection:
+        warehouse.set_role(connection, "publisher")
+        connection.execute(
+            "insert into analytics.restatements select creator_id, 'watch_seconds', date '2026-02-01', 1, 2, now() from analytics.creator_overview"
+        )
+        for name in tables - views:
+            found = []
+            for role in ("bi_reader", deidentified.ROLE):
+                warehouse.set_role(connection, role)
+                found.append(connection.execute(f"select * from analytics.{name} order by 1".encode()).fetchall())
+            assert found[0] == found[1] != [], name
+        connection.rollback()
