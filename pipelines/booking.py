@@ -37,17 +37,17 @@ with differing as materialized (
     select v.* from {incoming} i
     left join {raw} t on {same}
     cross join lateral (values
-        ({coming}, case when t.{first} is null then 'insert' else 'update' end),
-        ({kept}, case when t.{first} is not null then 'old' end)
+        ({coming}, case when t.{first} is null or {moved} then 'insert' else 'update' end),
+        ({kept}, case when t.{first} is null then null when {moved} then 'delete' else 'old' end)
     ) as v ({names}, op)
     where v.op is not null and (t.{first} is null or ({old}) is distinct from ({new}))
 ),
 
 noted as (insert into {changed} ({names}, op) select {names}, op from differing)
 
-insert into {raw} ({names}) select {names} from differing where op <> 'old' on conflict ({key}) do update set {sets}
+insert into {raw} ({names}) select {names} from differing where op in ('insert', 'update') on conflict ({key}) do update set {sets}
 """
-"""What differs is kept aside, as it was and as it is, and written."""
+"""What differs is kept aside, as it was and as it is, and written. What went from one creator to another left the one and came to the other."""
 _UNTRACKED = """
 insert into {raw} ({names})
 select {names} from {incoming} i where not exists (select from {raw} t where {same} and ({old}) is not distinct from ({new}))
@@ -138,6 +138,7 @@ def _merge(
         "names": listed(names),
         "key": listed(map(sql.Identifier, table.key)),
         "first": sql.Identifier(table.key[0]),
+        "moved": sql.SQL("t.creator_id is distinct from i.creator_id" if "creator_id" in table.columns else "false"),
         "same": sql.SQL(" and ").join(sql.SQL("t.{0} = i.{0}").format(sql.Identifier(name)) for name in table.key),
         "sets": listed(sql.SQL("{0} = excluded.{0}").format(name) for name in others),
         "old": listed(sql.SQL("t.{}").format(name) for name in compared),

@@ -25,12 +25,12 @@ _AS_OF = "(select ops.as_of())"
 _COMPARED = """
 select v.* from {rows}
 cross join lateral (values
-    ({n_values}, case when n.{first} is null then null when t.{first} is null then 'insert' else 'update' end),
+    ({n_values}, case when n.{first} is null then null when t.{first} is null or {moved} then 'insert' else 'update' end),
     ({t_names}, case when t.{first} is null then null when n.{first} is null then {gone} else {before} end)
 ) as v ({names}, op)
 where v.op is not null and (n.{first} is null or t.{first} is null or ({t_others}) is distinct from ({n_others}))
 """
-"""What differs between rows `n`, as they should be, and `t`, as they are."""
+"""What differs between rows `n`, as they should be, and `t`, as they are. A row that went from one creator to another left the one and came to the other."""
 _ANEW = (
     "(select {typed} from ({query}) as model_rows offset 0) as n full join (select t.* from {table} as t where {touched}) as t on {same}"
 )
@@ -93,6 +93,8 @@ def _parts(model: Model, query: str, *, is_followed: bool) -> dict[str, sql.Comp
     others = [name for name in model.columns if name not in model.grain] or list(model.grain)
     kept = "greatest(n.{0}, t.{0})" if model.is_kept == "greatest" else "n.{0}"
 
+    moved = sql.SQL("t.creator_id is distinct from n.creator_id" if is_followed and "creator_id" in others else "false")
+
     def listed(pattern: str, names: Sequence[str]) -> sql.Composable:
         return sql.SQL(", ").join(warehouse.trusted_sql(pattern).format(sql.Identifier(name)) for name in names)
 
@@ -117,7 +119,8 @@ def _parts(model: Model, query: str, *, is_followed: bool) -> dict[str, sql.Comp
         "touched": _touched(model),
         "gone": _gone(model),
         # Rows as they were are for models further down.
-        "before": sql.SQL("'old'" if is_followed else "null"),
+        "before": sql.SQL("case when {moved} then 'delete' else 'old' end").format(moved=moved) if is_followed else sql.SQL("null"),
+        "moved": moved,
     }
 
 

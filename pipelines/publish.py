@@ -27,8 +27,11 @@ _WRITE = (
     + " on conflict ({{key}}) do update set {{sets}}"
 )
 
+_OWN = "{same} and m.creator_id = a.creator_id"
+"""The row of the mart that a published row is of. One that went to another creator leaves the old one also while the new one is held back."""
+
 _WHOLE = (
-    "delete from {to} a where not exists (select from {of} m where {same}) and " + _FREE.format("a"),
+    f"delete from {{to}} a where not exists (select from {{of}} m where {_OWN}) and " + _FREE.format("a"),
     # A creator's rows lie together then: whoever reads one creator reads few pages.
     _WRITE.format(
         rows="(select m.* from {of} m where not exists (select from {to} a where {same} and ({old}) is not distinct from ({new}))"
@@ -39,7 +42,7 @@ _WHOLE = (
 
 _TOUCHED = (
     "delete from {to} a where a.ctid = any (array(select a.ctid from ops.touched k cross join lateral (select a.ctid, a.* from {to} a where {a_matches} offset 0) a"
-    " where k.table_name = {name} and (select true from {of} m where {same}) is null)) and " + _FREE.format("a"),
+    f" where k.table_name = {{name}} and (select true from {{of}} m where {_OWN}) is null)) and " + _FREE.format("a"),
     _WRITE.format(
         rows="ops.touched k cross join lateral (select m.* from {of} m where {m_matches} offset 0) m"
         " where k.table_name = {name} and (select true from {to} a where {same} and ({old}) is not distinct from ({new})) is null"

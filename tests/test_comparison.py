@@ -191,3 +191,34 @@ def test_daily_publishes_nothing_when_a_row_that_differs_names_no_creator(platfo
     assert done.returncode == 1
     assert platform.fetch("select max(as_of) = '2026-03-03 03:30+00' from analytics.published") == [(True,)]
     assert "int_student_progress" in done.stderr
+
+
+def test_what_goes_to_another_creator_and_back_is_built_in_steps_as_in_full(platform: Platform, built: Settings, catalog: Catalog) -> None:
+    """A student who has done a bit of everything, then a quiz and a project: what was done across the two creators counts at neither."""
+    student, first, second = platform.fetch(
+        """select s.id::text, s.creator_id::text, (select min(id::text) from app.creators as c where c.id <> s.creator_id)
+           from app.students as s
+           where exists (select from app.quiz_attempts as a where a.student_id = s.id and a.completed_at is not null)
+               and exists (select from app.chat_sessions as c where c.student_id = s.id)
+               and exists (select from app.project_submissions as p where p.student_id = s.id)
+               and exists (select from app.video_progress as v where v.student_id = s.id)
+           order by s.id limit 1"""
+    )[0]
+    (quiz,), (project,) = (
+        platform.fetch(f"select {key}::text from app.{table} where student_id = '{student}' order by 1 limit 1")[0]
+        for key, table in (("quiz_id", "quiz_attempts"), ("project_id", "project_submissions"))
+    )
+    attempts = f"select coalesce(sum(attempt_count), 0) from analytics.quiz_analytics where creator_id = '{first}'"
+    before = platform.fetch(attempts)
+    moves = [({"students": student}, second), ({"students": student}, first), ({"quizzes": quiz, "projects": project}, second)]
+    for hour, (rows, owner) in enumerate(moves, start=5):
+        as_of = f"2026-03-03T{hour:02}:00Z"
+        with psycopg.connect(platform.environment["DATABASE_URL"]) as connection:
+            for table, key in rows.items():
+                connection.execute(
+                    f"update app.{table} set creator_id = %s, updated_at = %s::timestamptz at time zone 'UTC' - interval '5 minutes' where id = %s",  # pyrefly: ignore
+                    (owner, as_of, key),
+                )
+        platform.succeed("run", "hourly", "--as-of", as_of)
+        assert comparison.compare(built, catalog) == []
+        assert (platform.fetch(attempts) == before) is (owner == first)

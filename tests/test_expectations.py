@@ -304,7 +304,7 @@ BREAKING: dict[tuple[str, str], list[str]] = {
     ("daily_activity", "counts are not negative"): ["new_student_count = -1", "submitting_student_count = -1"],
     ("daily_activity", "no kind of activity has more students than the day"): ["watching_student_count = 3"],
     ("daily_activity", "what was done was done by somebody"): ["quiz_attempt_count = 0", "message_count = 0", "watching_student_count = 0"],
-    ("daily_activity", "days are days of the platform"): ["activity_on = '1970-01-01'"],
+    ("daily_activity", "days are days of the platform"): ["activity_on = '1989-12-30'"],
     ("video_analytics", "one row per video, with its creator"): [AGAIN, "creator_id = null", "video_id = null"],
     ("video_analytics", "counts are not negative"): ["low_engagement_count = -1", "drop_off_second = -1"],
     ("video_analytics", "rates are shares"): ["completion_rate = 1.5", "avg_drop_off_rate = -0.5"],

@@ -126,6 +126,23 @@ def test_creators_whom_a_failed_check_names_keep_their_rows_and_their_keys_stay_
     assert _fetch(prepared, "select * from ops.touched") == []
 
 
+@pytest.mark.parametrize("touched", [None, (ANN, BOB)])
+def test_what_went_to_a_creator_who_is_held_back_leaves_the_one_it_was_of(prepared: Settings, touched: tuple[UUID, ...] | None) -> None:
+    _fill(prepared, [(ANN, "a", 0.5), (ANN, "b", 0.5), (BOB, "c", 0.5)])
+    _publish(prepared)
+    with warehouse.connect(prepared) as connection:
+        connection.execute("insert into ops.gates values (%s, 'check failed: x', now())", (BOB,))
+    _fill(prepared, [(ANN, "a", 0.5), (BOB, "b", 0.5), (BOB, "c", 0.25)])
+    _publish(prepared, touched=touched)
+    rows = "select creator_id, thing_id, share_rate from analytics.things order by 2"
+    half = Decimal("0.5000")
+    assert _fetch(prepared, rows, "bi_reader") == [(ANN, "a", half), (BOB, "c", half)]
+    with warehouse.connect(prepared) as connection:
+        connection.execute("delete from ops.gates")
+    _publish(prepared, touched=touched and ())  # the key of who was held back stayed
+    assert _fetch(prepared, rows, "bi_reader") == [(ANN, "a", half), (BOB, "b", half), (BOB, "c", Decimal("0.2500"))]
+
+
 @pytest.mark.parametrize("state", ["empty", "building", "built"])
 def test_marts_that_are_not_audited_stay_private(prepared: Settings, state: str) -> None:
     _fill(prepared, [(ANN, "a", 0.5)])
