@@ -1,8 +1,7 @@
 """Source to `incoming`: what changed since the watermarks, all tables from one snapshot. The only step that touches the source.
 
-Belongs here: the source contract, what is read, from when on, in which order, and when the run stops. Does not: the statements that read (snapshot), what
-is bad (quarantine), what becomes of the rows (booking), value rules (expectations).
-Over 200 lines by the statement that says how far a replica follows.
+Belongs here: what is read, from when on, in which order, and when the run stops. Does not: the statements that read (snapshot), whether the source is as
+agreed (contract_check), what is bad (quarantine), what becomes of the rows (booking), value rules (expectations).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +11,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from pipelines import deletions, key_comparison, mirror_tables, quarantine, warehouse
+from pipelines import contract_check, deletions, key_comparison, mirror_tables, quarantine, warehouse
 from pipelines.catalog import SourceTable
 from pipelines.erasure import STUDENTS
 from pipelines.problem import Problem
@@ -70,8 +69,8 @@ def read_source(
     """Fill `incoming` with the rows changed since the watermarks, all `tables` (parents first) from one repeatable-read snapshot.
 
     The same database is read set-based, another one through COPY. Nothing in `raw` moves. Nightly all keys are compared, so that rows that were missed are
-    read and those that are gone are noted. A `Problem` names a missing table or column, a table with too many bad rows (they are in ops.quarantine then), or
-    one that lost too many rows, unless the run `accepts_deletions`.
+    read and those that are gone are noted. A `Problem` names a missing table or column, a column of another type, a table with too many bad rows (they are in
+    ops.quarantine then), or one that lost too many rows, unless the run `accepts_deletions`.
     """
     named = {table.name: table for table in tables}
     with warehouse.connect(settings) as target:
@@ -112,7 +111,7 @@ def _take_snapshot(
     settings: Settings, source: psycopg.Connection, target: psycopg.Connection, tables: Mapping[str, SourceTable], run: warehouse.Run
 ) -> tuple[Snapshot, datetime]:
     """The snapshot, and up to when the source is complete in it."""
-    _check_contract(source, settings.source_schema, list(tables.values()))
+    contract_check.require_agreed(source, settings.source_schema, tables.values())
     row = source.execute(_STAND.encode()).fetchone()
     assert row is not None  # a select without from always gives one row
     target.execute("drop table if exists incoming.snapshot")
@@ -159,30 +158,6 @@ def _say_stop(lost: list[str], bad: list[str]) -> str | None:
             " (`creator-reports run daily --accept-deletions`)."
         )
     return f"{'; '.join(bad[:3])}. Nothing was booked; see ops.quarantine, mend the source, then run again." if bad else None
-
-
-def _check_contract(source: psycopg.Connection, schema: str, tables: list[SourceTable]) -> None:
-    rows = source.execute(
-        "select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
-        " where c.relnamespace = to_regnamespace(%s)",
-        (schema,),
-    ).fetchall()
-    found: dict[str, set[str]] = {}
-    for name, column in rows:
-        found.setdefault(name, set()).add(column)
-    missing = [f"table {schema}.{table.name}" for table in tables if table.name not in found]
-    missing += [
-        f"column {schema}.{table.name}.{column}"
-        for table in tables
-        if table.name in found
-        for column in table.columns
-        if column not in found[table.name]
-    ]
-    if missing:
-        raise Problem(
-            f"the source lacks {', '.join(missing[:5])}{f' and {len(missing) - 5} more' if len(missing) > 5 else ''}; nothing was read."
-            " Check SOURCE_URL and SOURCE_SCHEMA, or load a source with `creator-reports load demo`."
-        )
 
 
 def _since(settings: Settings, table: SourceTable, mark: datetime | None, is_nightly: bool) -> datetime | None:
