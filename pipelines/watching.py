@@ -3,6 +3,7 @@
 Belongs here: noticing, and saying it in words. Does not: sending and repeat windows (alerts), the sensors that look (sensors).
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
@@ -24,6 +25,10 @@ _WHOM = {
     "mornings": "creators whose mail is due: it is tried again each hour until their noon",
     "exports": "creators who wait for an export: requests stay in line and are tried again",
 }
+_COMMANDS = {"hourly", "daily", "mornings"}
+"""Jobs that `creator-reports run` knows."""
+_OPTION = re.compile(r"--accept-\w+")
+"""How a guard that stopped a run names the way past it."""
 
 
 _REBUILD = (
@@ -39,12 +44,31 @@ def failed_run(settings: Settings, job: str, run_id: str, cause: str, now: datet
     stand = f"as of {as_of:%Y-%m-%d %H:%M} UTC" if as_of else "empty"
     return Alert(
         cause=alerts.cause_of(f"run {job}", cause),
-        title=f"{job} failed",
+        title=f"{_named(job)} failed",
         what=f"{cause} (run {run_id[:8]})",
-        whom=_WHOM.get(job, "unknown").format(stand=stand),
-        todo=f"open run {run_id} in the Dagster UI; once the cause is mended, the next scheduled run catches up, or `creator-reports run {job}` now",
+        whom=_WHOM.get(job, "who waits for the assets that it was to make; published tables stay {stand}, scheduled runs go on").format(
+            stand=stand
+        ),
+        todo=_how_to_go_on(job, run_id, cause),
         since=now,
     )
+
+
+def _named(job: str) -> str:
+    """A job in a sentence: Dagster's own name for runs that somebody launches from assets tells nobody anything."""
+    return job if job in _WHOM else "a run that was launched from the asset graph"
+
+
+def _how_to_go_on(job: str, run_id: str, cause: str) -> str:
+    seen = f"open run {run_id} in the Dagster UI"
+    if option := _OPTION.search(cause):
+        command = f"`creator-reports run {job if job in _COMMANDS else 'daily'} {option[0]}`"
+        return f"if what is gone is meant to be gone: {command}; else mend what lost it, until then each such run stops there. To see more, {seen}"
+    if job in _COMMANDS:
+        return f"{seen}; once the cause is mended, the next scheduled run catches up, or `creator-reports run {job}` now"
+    if job in _WHOM:
+        return f"{seen}; once the cause is mended, the next try serves the requests"
+    return f"{seen}; no schedule repeats it: once the cause is mended, launch it there again"
 
 
 def broken_check(job: str, run_id: str, check: BrokenCheck, now: datetime) -> Alert:
@@ -52,7 +76,7 @@ def broken_check(job: str, run_id: str, check: BrokenCheck, now: datetime) -> Al
     return Alert(
         cause=f"check: {str(check)[:200]}",
         title="a check does not hold",
-        what=f"{check}, in {job} (run {run_id[:8]})",
+        what=f"{check}, in {_named(job)} (run {run_id[:8]})",
         whom="the creators whose rows it names keep their old rows and files (ops.gates); all others have theirs",
         todo=_REBUILD
         if check.name == CHECK

@@ -202,6 +202,35 @@ def test_a_failed_run_is_told_unless_dagster_repeats_it(inbox: Inbox, will_retry
         assert "Whom: every creator: tables stay empty" in inbox.messages[0]["text"]
 
 
+def _what_to_do(inbox: Inbox, job: str, cause: str) -> tuple[str, str, str]:
+    alert = watching.failed_run(inbox.settings, job, "0123456789", cause, NOW)
+    return alert.title, alert.whom, alert.todo
+
+
+def test_a_failed_run_from_the_asset_graph_is_told_in_words_of_its_own(inbox: Inbox) -> None:
+    title, whom, todo = _what_to_do(inbox, "__ASSET_JOB", "reports: the store is full.")
+    assert title == "a run that was launched from the asset graph failed"
+    assert whom.startswith("who waits for the assets that it was to make; published tables stay empty")
+    assert todo == "open run 0123456789 in the Dagster UI; no schedule repeats it: once the cause is mended, launch it there again"
+    check = watching.broken_check("__ASSET_JOB", "0123456789", BrokenCheck("marts/videos", "unique", "No row twice."), NOW)
+    assert "__ASSET_JOB" not in check.what
+    assert "creator-reports run" not in _what_to_do(inbox, "exports", "the store is full.")[2]
+
+
+@pytest.mark.parametrize(
+    ("job", "option", "command"),
+    [
+        ("daily", "--accept-deletions", "`creator-reports run daily --accept-deletions`"),
+        ("hourly", "--accept-losses", "`creator-reports run hourly --accept-losses`"),
+        ("__ASSET_JOB", "--accept-losses", "`creator-reports run daily --accept-losses`"),
+    ],
+)
+def test_a_guard_that_stops_a_run_is_passed_by_its_option(inbox: Inbox, job: str, option: str, command: str) -> None:
+    _, _, todo = _what_to_do(inbox, job, f"Too much is gone; mend the source, or pass {option} to follow it.")
+    assert todo.startswith(f"if what is gone is meant to be gone: {command}; else mend what lost it")
+    assert "catches up" not in todo
+
+
 def test_a_run_from_the_command_line_is_told_like_any_other(inbox: Inbox) -> None:
     from pipelines.jobs import Runner  # takes seconds to import
 
