@@ -1,6 +1,7 @@
 """The errors that a person reads: one line that says what is wrong and what to do.
 
-Belongs here: the two exception types that the command line and Dagster show without a traceback of ours, an error in one line, a length of time in words.
+Belongs here: the two exception types that the command line and Dagster show without a traceback of ours, an error in one line, a broken connection in a sentence,
+a length of time in words.
 Does not: errors that only code handles.
 """
 
@@ -21,6 +22,16 @@ class UsageProblem(Problem):
 def one_line(error: Exception) -> str:
     """An error as it is noted: a `Problem` in its own words, another one with its kind, at most 500 characters."""
     return " ".join(f"{error if isinstance(error, Problem) else f'{type(error).__name__}: {error}'}".split())[:500]
+
+
+def connection_broke(said: str) -> str:
+    """The sentence for a connection to Postgres that ended, whichever driver `said` so."""
+    return f"the connection to Postgres broke ({said}); see that the server runs, then run again."
+
+
+def no_space(said: str) -> str:
+    """The sentence for a Postgres whose disk is full."""
+    return f"Postgres has no disk space left ({said}); free some, then run again."
 
 
 def in_words(length: timedelta) -> str:

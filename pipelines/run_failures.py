@@ -3,12 +3,18 @@
 Belongs here: reading Dagster's events of a run. Does not: telling anybody (jobs, watching).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
 
+from pipelines.problem import connection_broke, no_space
 from pipelines.runs import STOPPED
+
+_BROKEN = {"OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown", "CannotConnectNow", "DiskFull"}
+"""Errors of psycopg2 and SQLAlchemy, by name: only libraries use them, nothing of ours imports them."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,17 @@ def first_cause(evaluations: Iterable[dg.AssetCheckEvaluation], failures: Sequen
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:
             return f"{event.step_key}: {data.user_failure_data.description}"
-        cause = data.error.cause or data.error if data.error else None
-        return f"{event.step_key}: {' '.join(cause.message.split())}" if cause else f"{event.step_key} failed"
+        return f"{event.step_key}: {_words_of(data.error)}" if data.error else f"{event.step_key} failed"
     return "See the run in the Dagster UI."
+
+
+def _words_of(error: SerializableErrorInfo) -> str:
+    """What an error that no step put in words says: in a sentence where Great Expectations' or Dagster's own connection to Postgres broke."""
+    link: SerializableErrorInfo | None = error
+    while link is not None:
+        if link.cls_name in _BROKEN:
+            # "sqlalchemy.exc.OperationalError: (psycopg2.errors.DiskFull) could not extend …", then hints, and the statement.
+            said = re.sub(r"^(\S+: )?(\(\S+\) )?", "", link.message.strip().splitlines()[0]).rstrip(".")
+            return no_space(said) if "DiskFull" in f"{link.cls_name} {link.message}" else connection_broke(said)
+        link = link.cause
+    return " ".join((error.cause or error).message.split())

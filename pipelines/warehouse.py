@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from pipelines import row_security
-from pipelines.problem import Problem, in_words
+from pipelines.problem import Problem, connection_broke, in_words, no_space
 from pipelines.settings import Settings
 
 LOCK_NAME = "creator-reports run"
@@ -192,9 +192,9 @@ def explain(error: psycopg.Error) -> str:
     """One line for an error of Postgres: what happened and what to do."""
     said = " ".join((error.diag.message_primary or str(error)).split())
     if isinstance(error, psycopg.errors.DiskFull):
-        return f"Postgres has no disk space left ({said}); free some, then run again."
+        return no_space(said)
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return f"Postgres refuses: {said}; run `creator-reports init-db` as a role that may grant it."
     if isinstance(error, psycopg.OperationalError):
-        return f"the connection to Postgres broke ({said}); see that the server runs, then run again."
+        return connection_broke(said)
     return f"Postgres says: {said}."

@@ -15,7 +15,7 @@ from pipelines import alerts, export_log, sensors, telling, warehouse, watching
 from pipelines.alerts import Alert
 from pipelines.local import source
 from pipelines.problem import Problem
-from pipelines.run_failures import BrokenCheck
+from pipelines.run_failures import BrokenCheck, first_cause
 from pipelines.settings import Settings
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -229,6 +229,45 @@ def test_a_guard_that_stops_a_run_is_passed_by_its_option(inbox: Inbox, job: str
     _, _, todo = _what_to_do(inbox, job, f"Too much is gone; mend the source, or pass {option} to follow it.")
     assert todo.startswith(f"if what is gone is meant to be gone: {command}; else mend what lost it")
     assert "catches up" not in todo
+
+
+@dg.op
+def lose_the_connection() -> None:
+    """An op whose library loses its connection while the server ends."""
+    import psycopg2
+    import sqlalchemy as sa
+
+    said = "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n\tbefore or while processing the request.\n"
+    try:
+        raise psycopg2.OperationalError(said)
+    except psycopg2.OperationalError as error:
+        raise sa.exc.OperationalError("select 1", {}, error) from error
+
+
+@dg.op
+def find_the_disk_full() -> None:
+    """An op whose driver is told that the disk is full."""
+    import psycopg2.errors
+
+    raise psycopg2.errors.DiskFull('could not extend file "base/1"\nHINT:  Check free disk space.\n')
+
+
+@pytest.mark.parametrize(
+    ("op", "words"),
+    [
+        (
+            lose_the_connection,
+            "the connection to Postgres broke (server closed the connection unexpectedly); see that the server runs, then run again.",
+        ),
+        (find_the_disk_full, 'Postgres has no disk space left (could not extend file "base/1"); free some, then run again.'),
+    ],
+)
+def test_errors_of_other_drivers_are_told_in_the_same_sentence(op: dg.OpDefinition, words: str) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.JobDefinition(name="hourly", graph_def=dg.GraphDefinition("hourly", node_defs=[op])).execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+    assert first_cause([], [event for event in result.all_events if event.is_step_failure]) == f"{op.name}: {words}"
 
 
 def test_a_run_from_the_command_line_is_told_like_any_other(inbox: Inbox) -> None:
