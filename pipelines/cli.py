@@ -19,7 +19,7 @@ import click
 
 from pipelines.arguments import AS_OF, DURATION, parse_day_or_middle, parse_filters
 from pipelines.problem import Problem, UsageProblem
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings, find_unknown, load_settings
 
 if TYPE_CHECKING:
     from pipelines.jobs import Runner
@@ -96,6 +96,8 @@ def cli() -> None:
     Without DATABASE_URL an embedded Postgres and S3 server start and stay up (`status`, `down`).
     With it, and S3_ENDPOINT_URL, S3_BUCKET, LEDGER_BUCKET and the AWS variables, nothing embedded starts. See .env.example.
     """
+    for line in find_unknown():
+        click.echo(f"creator-reports: {line}", err=True)
 
 
 @cli.command()

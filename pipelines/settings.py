@@ -4,6 +4,7 @@ Belongs here: names, types, defaults and one sentence per setting (`.env.example
 Does not: what a setting does; that is said where it is used.
 """
 
+import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, AwareDatetime, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 from pipelines.problem import UsageProblem
 
@@ -139,6 +140,13 @@ class Settings(BaseSettings):
             raise ValueError("is no address like https://s3.example.com or http://127.0.0.1:9000")
         return value
 
+    @field_validator("dashboard_url")
+    @classmethod
+    def _is_page(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+([/?#]\S*)?", value):
+            raise ValueError("is no address like https://app.example.com/reports")
+        return value
+
 
 def load_settings(**overrides: object) -> Settings:
     """Settings with `overrides` (by field name) above the environment; a malformed value is a `UsageProblem` that names its variable."""
@@ -148,6 +156,19 @@ def load_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         raise UsageProblem(f"setting {name}: {first['msg'].lower()}; see .env.example.") from None
+
+
+def find_unknown() -> list[str]:
+    """A line for each name in `.env` that is no setting: misspelt, it would be ignored without a word. The environment is not looked at; others use it too."""
+    known = {name.upper() for name in Settings.model_fields} | {"AWS_DEFAULT_REGION"}
+    lines = []
+    for name in map(str.upper, DotEnvSettingsSource(Settings).env_vars):
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, 1)
+            lines.append(
+                f"{name} in .env is no setting and changes nothing; {f'did you mean {nearest[0]}?' if nearest else 'see .env.example.'}"
+            )
+    return lines
 
 
 def export_environment(variables: Mapping[str, str]) -> None:

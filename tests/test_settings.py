@@ -1,9 +1,13 @@
 """Settings: `.env.example` and the class say the same; wrong values are told in one line."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from pipelines.problem import UsageProblem
 from pipelines.settings import ROOT, Settings, load_settings
+from tests.program import PROGRAM
 
 
 def _documented() -> dict[str, str]:
@@ -42,6 +46,9 @@ def test_defaults_in_the_example_are_the_defaults() -> None:
         ("S3_ENDPOINT_URL", "notaurl"),
         ("S3_ENDPOINT_URL", "http://bad host"),
         ("S3_ENDPOINT_URL", "ftp://x"),
+        ("DASHBOARD_URL", "app.example"),
+        ("DASHBOARD_URL", "javascript:alert(1)"),
+        ("DASHBOARD_URL", "https://app.example/my reports"),
         ("MAIL_FROM", "foo"),
         ("MAIL_FROM", "foo@"),
     ],
@@ -62,3 +69,28 @@ def test_either_region_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     assert load_settings().aws_region == "eu-central-1"
+
+
+def test_a_page_of_the_app_may_have_a_path_and_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    for page in ("https://app.example", "http://localhost:3000/reports?tab=1#top"):
+        monkeypatch.setenv("DASHBOARD_URL", page)
+        assert load_settings().dashboard_url == page
+
+
+def test_names_in_the_file_that_are_no_settings_are_told_once_per_command(tmp_path: Path) -> None:
+    names = [
+        "ALERT_URL=json://127.0.0.1",
+        "export aws_default_region=eu-west-1",
+        "link_hours=2",
+        "# NOTHING=1",
+        "COMPOSE_FILE",
+        "MAIL_FROM=a@b.example",
+    ]
+    (tmp_path / ".env").write_text("\n".join(names))
+    environment = {"LOCAL_DIR": str(tmp_path / "local"), "ALERT_ULRS": "the environment holds what others need"}
+    done = subprocess.run([PROGRAM, "status"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        "creator-reports: ALERT_URL in .env is no setting and changes nothing; did you mean ALERT_URLS?",
+        "creator-reports: COMPOSE_FILE in .env is no setting and changes nothing; see .env.example.",
+    ]
