@@ -4,6 +4,7 @@ Belongs here: starting, watching and stopping them. Does not: the embedded serve
 """
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -24,7 +25,30 @@ _WORKSPACE = str(ROOT / "workspace.yaml")
 
 
 def serve(settings: Settings, port: int | None) -> None:
-    """Run the three processes; print where they are; stop them all on Ctrl-C or SIGTERM, or when one of them ends."""
+    """Run the three processes; print where they are; stop them all on Ctrl-C or SIGTERM, or when one of them ends. A second `dev` is refused."""
+    with _only_one(settings.local_dir):
+        _serve(settings, port)
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Two daemons on the same tables would start each scheduled run twice. The lock ends with its process, however that ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "dev.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise UsageProblem(
+                f"`creator-reports dev` runs already on {folder.resolve()}: process {file.read() or 'unknown'}; stop that one first."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _serve(settings: Settings, port: int | None) -> None:
     port, code_port = _free_port(port), _any_port()
     instance.open_instance(settings).dispose()  # makes Dagster's tables before three processes race to
     export_environment({**instance.environment(settings), "CODE_SERVER_PORT": str(code_port)})
@@ -60,13 +84,13 @@ def _child(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A child in a session of its own (so that Ctrl-C reaches us alone, and its own children can be stopped with it)."""
     with log.open("ab") as output:
         program = str(Path(sys.executable).parent / command[0])
-        child = subprocess.Popen(
-            [program, *command[1:]], stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True, cwd=ROOT
-        )
-    try:
-        yield child
-    finally:
-        _stop(child)
+        started = [sys.executable, "-m", "pipelines.local.dev_child", program, *command[1:]]
+        child = subprocess.Popen(started, stdout=output, stderr=output, stdin=subprocess.PIPE, start_new_session=True, cwd=ROOT)
+    with child:  # its standard input stays open until it is stopped: that we are there is all that it says
+        try:
+            yield child
+        finally:
+            _stop(child)
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
