@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from email.utils import parseaddr
 from pathlib import Path
@@ -104,7 +105,9 @@ class Settings(BaseSettings):
     alert_repeat_hours: int = Field(6, ge=1, description="Hours before a cause that goes on is told again.")
     lock_wait_minutes: int = Field(30, ge=0, description="Minutes that a run waits for another one to end before it gives up.")
     first_day: date = Field(date(2025, 1, 1), description="First day for which the daily reports have a partition.")
-    local_dir: Path = Field(Path(".local"), description="Folder of the embedded world, Dagster's files and the demo's links.")
+    local_dir: Path = Field(
+        Path(".local"), validate_default=True, description="Folder of the embedded world, Dagster's files and the demo's links."
+    )
     dagster_home: Path | None = Field(None, description="Dagster's own folder; unset: `dagster` below LOCAL_DIR.")
     compute_logs_bucket: str | None = Field(None, description="Bucket for the logs of Dagster's steps; unset: files below DAGSTER_HOME.")
 
@@ -147,6 +150,15 @@ class Settings(BaseSettings):
             raise ValueError("is no address like https://app.example.com/reports")
         return value
 
+    @field_validator("local_dir", "dagster_home")
+    @classmethod
+    def _is_no_file(cls, value: Path | None) -> Path | None:
+        for path in (value, *value.parents) if value is not None else ():
+            with suppress(OSError):  # what may not be looked at is told where it is used
+                if path.is_file():
+                    raise ValueError(f"{path} is a file, no folder")
+        return value
+
 
 def load_settings(**overrides: object) -> Settings:
     """Settings with `overrides` (by field name) above the environment; a malformed value is a `UsageProblem` that names its variable."""
@@ -155,7 +167,8 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise UsageProblem(f"setting {name}: {first['msg'].lower()}; see .env.example.") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise UsageProblem(f"setting {name}: {said[0].lower()}{said[1:]}; see .env.example.") from None
 
 
 def find_unknown() -> list[str]:

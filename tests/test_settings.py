@@ -49,6 +49,8 @@ def test_defaults_in_the_example_are_the_defaults() -> None:
         ("DASHBOARD_URL", "app.example"),
         ("DASHBOARD_URL", "javascript:alert(1)"),
         ("DASHBOARD_URL", "https://app.example/my reports"),
+        ("DAGSTER_HOME", str(ROOT / "README.md")),
+        ("LOCAL_DIR", str(ROOT / "README.md" / "below")),
         ("MAIL_FROM", "foo"),
         ("MAIL_FROM", "foo@"),
     ],
@@ -94,3 +96,10 @@ def test_names_in_the_file_that_are_no_settings_are_told_once_per_command(tmp_pa
         "creator-reports: ALERT_URL in .env is no setting and changes nothing; did you mean ALERT_URLS?",
         "creator-reports: COMPOSE_FILE in .env is no setting and changes nothing; see .env.example.",
     ]
+
+
+def test_a_file_where_the_default_folder_would_be_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".local").touch()
+    with pytest.raises(UsageProblem, match=r"^setting LOCAL_DIR: \.local is a file, no folder; see \.env\.example"):
+        load_settings()
