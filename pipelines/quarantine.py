@@ -89,6 +89,17 @@ def judge(snapshot: Snapshot, table: SourceTable, tables: Mapping[str, SourceTab
            on conflict (table_name, row_key, reason) do update set last_seen_at = excluded.last_seen_at, creator_id = excluded.creator_id""",
         (table.name,),
     )
+    if table.key == ("id",) and table.creator_column:
+        target.execute(
+            sql.SQL(
+                "update ops.quarantine q set creator_id = w.{owner}::text from {raw} w where q.table_name = {name} and q.creator_id is null and w.id = {key}"
+            ).format(
+                owner=sql.Identifier(table.creator_column),
+                raw=sql.Identifier("raw", table.name),
+                name=table.name,
+                key=row_rules.quarantined_key(table)[0],
+            )
+        )  # a row that lost its creator is still in the tables of the one whom it had
     return Judgement(count, stop)
 
 

@@ -19,7 +19,7 @@ NOW = datetime.now(UTC).replace(tzinfo=None)
 
 OWN_RULES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("creators", {"current_plan": "gold"}, {"current_plan": "pro"}, "unknown plan"),
-    ("courses", {"creator_id": None}, {"creator_id": ACME}, "no key"),
+    ("courses", {"creator_id": None}, {"creator_id": ACME}, "no creator"),
     ("students", {"creator_id": ACME, "membership_status": "frozen"}, {"membership_status": "active"}, "unknown membership status"),
     ("students", {"creator_id": ACME, "last_active": NOW + timedelta(hours=2)}, {"last_active": NOW}, "date in the future: last_active"),
     ("students", {"creator_id": ACME, "updated_at": datetime(1989, 12, 31)}, {"updated_at": MARCH}, "date before 1990: updated_at"),  # noqa: DTZ001
@@ -244,6 +244,17 @@ def test_a_gate_is_closed_for_its_creator_only_and_opens_again(acme: SmallSource
     assert acme.gates() == {}
 
 
+def test_a_row_that_lost_its_creator_closes_the_gate_of_the_one_it_had(acme: SmallSource) -> None:
+    acme.read()
+    acme.change("update app.students set creator_id = null, updated_at = updated_at + interval '1 minute' where id = %s", ANN)
+    acme.read(as_of=NOON + timedelta(hours=1))
+    assert acme.quarantine() == {("students", str(ANN)): "no creator"}
+    assert acme.gates() == {ACME: "bad rows: 1 in students (no creator)"}
+    acme.change("update app.students set creator_id = %s where id = %s", ACME, ANN)
+    acme.read(as_of=NOON + timedelta(hours=2))
+    assert acme.gates() == {}
+
+
 def _many(acme: SmallSource, bad: int, creators: int) -> None:
     for number in range(creators):
         acme.add("creators", id=UUID(int=500 + number))
@@ -282,7 +293,7 @@ def test_a_few_bad_rows_or_those_of_two_creators_stop_nobody(acme: SmallSource, 
 def test_bad_rows_of_unknown_creators_stop_a_run(acme: SmallSource) -> None:
     _many(acme, bad=0, creators=2)
     acme.change("update app.videos set creator_id = null where id in (select id from app.videos limit 11)")
-    with pytest.raises(Problem, match=r"11 of 1,000 rows of videos are bad \(1\.1%\): no key \(11\)"):
+    with pytest.raises(Problem, match=r"11 of 1,000 rows of videos are bad \(1\.1%\): no creator \(11\)"):
         acme.read()
 
 
