@@ -4,7 +4,7 @@ Belongs here: which suites guard which door, and how an outcome is shown. Does n
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import dagster as dg
 from psycopg import sql
@@ -13,14 +13,15 @@ import expectations
 from pipelines import gates, publish, warehouse
 from pipelines.catalog import Catalog, Mart
 from pipelines.problem import Problem
-from pipelines.runs import NIGHTLY_JOB, enter_run, plain_failures
+from pipelines.runs import NIGHTLY_JOB, PUBLISHING_STEP, enter_run, has_step, plain_failures
 from pipelines.settings import Settings
 
 
-def examine(settings: Settings, door: str, *, schema: str | None = None) -> list[expectations.Outcome]:
-    """Validate all suites of `door` (`incoming` or `marts`) against its tables, or those of the same names in `schema`."""
+def examine(settings: Settings, door: str, *, schema: str | None = None, only: Collection[str] | None = None) -> list[expectations.Outcome]:
+    """Validate all suites of `door` (`incoming` or `marts`), or of the tables `only`, against its tables, or those of the same names in `schema`."""
     logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it announces each temporary folder
-    return expectations.validate(warehouse.sqlalchemy_url(settings), expectations.suites(door), schema=schema)
+    suites = [suite for suite in expectations.suites(door) if only is None or suite.table in only]
+    return expectations.validate(warehouse.sqlalchemy_url(settings), suites, schema=schema)
 
 
 def show_touched(settings: Settings, marts: Iterable[Mart]) -> None:
@@ -54,40 +55,54 @@ def accept_build(settings: Settings, run: warehouse.Run) -> None:
 
 def build_door(settings: Settings, door: str, catalog: Catalog) -> dg.AssetChecksDefinition:
     """One step for all suites of a door, so that Great Expectations is imported once; one check per rule, described by its `because`."""
-    suites = expectations.suites(door)
-    specs = [
+    specs = _specs(door)
+    every = {spec.key for spec in specs}
+
+    @dg.multi_asset_check(
+        name=f"door_{door}",
+        specs=specs,
+        required_resource_keys={"run_guard"},
+        can_subset=True,  # a table materialized in the UI brings its own checks along
+        pool="warehouse",
+        description=_DESCRIPTIONS[door],
+    )
+    def check_door(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        chosen = context.selected_asset_check_keys
+        with plain_failures():
+            run = enter_run(context)
+            if door == "marts":
+                show_touched(settings, catalog.marts.values())
+            is_narrowed = door == "marts" and context.run.job_name != NIGHTLY_JOB
+            tables = {key.asset_key.path[-1] for key in chosen}
+            outcomes = examine(settings, door, schema="door" if is_narrowed else None, only=tables)
+        outcomes = [outcome for outcome in outcomes if _check_key(outcome) in chosen]
+        yield from (_result(outcome) for outcome in outcomes)
+        held = 0
+        if door == "marts":
+            with plain_failures():
+                held = _pass_marts(settings, run, outcomes)
+                if chosen == every and has_step(context, PUBLISHING_STEP):  # some tables, built again by hand, wait for the next whole run
+                    accept_build(settings, run)
+        context.log.info(summarize(door, outcomes) + gates.say_held(held))
+
+    return check_door
+
+
+def _specs(door: str) -> list[dg.AssetCheckSpec]:
+    return [
         dg.AssetCheckSpec(
             name=_check_name(rule.rule),
             asset=dg.AssetKey([door, suite.table]),
             description=rule.because,
             blocking=rule.severity == "error" and door == "incoming",  # at the way out the step itself decides: see _pass_marts
         )
-        for suite in suites
+        for suite in expectations.suites(door)
         for rule in suite.rules
     ]
 
-    @dg.multi_asset_check(
-        name=f"door_{door}", specs=specs, required_resource_keys={"run_guard"}, pool="warehouse", description=_DESCRIPTIONS[door]
-    )
-    def check_door(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        with plain_failures():
-            run = enter_run(context)
-            if door == "marts":
-                show_touched(settings, catalog.marts.values())
-            is_narrowed = door == "marts" and context.run.job_name != NIGHTLY_JOB
-            outcomes = examine(settings, door, schema="door" if is_narrowed else None)
-        yield from (_result(outcome) for outcome in outcomes)
-        held = 0
-        if door == "marts":
-            with plain_failures():
-                held = _pass_marts(settings, run, outcomes)
-        context.log.info(summarize(door, outcomes) + gates.say_held(held))
-
-    return check_door
-
 
 def _pass_marts(settings: Settings, run: warehouse.Run, outcomes: Sequence[expectations.Outcome]) -> int:
-    """Hold back the creators that broken rules name (how many) and accept the rest; a broken rule that does not name all its creators stops the publish."""
+    """Hold back the creators that broken rules name (how many); a broken rule that does not name all its creators stops the publish."""
     rules = [outcome for outcome in outcomes if outcome.severity == "error"]
     unnamed = [outcome for outcome in rules if not outcome.passed and outcome.creators is None]
     if unnamed:
@@ -96,9 +111,7 @@ def _pass_marts(settings: Settings, run: warehouse.Run, outcomes: Sequence[expec
         )
         raise Problem(f"rules at the way out do not hold and do not name whom to hold back: {said}. Nothing was published.")
     found = {f"{outcome.table}: {outcome.rule_name}": outcome.creators or () for outcome in rules}
-    held = gates.hold_back(settings, run, found)
-    accept_build(settings, run)
-    return held
+    return gates.hold_back(settings, run, found)
 
 
 _DESCRIPTIONS = {
@@ -121,11 +134,16 @@ def _check_name(rule: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in rule)
 
 
+def _check_key(outcome: expectations.Outcome) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(dg.AssetKey([outcome.door, outcome.table]), _check_name(outcome.rule_name))
+
+
 def _result(outcome: expectations.Outcome) -> dg.AssetCheckResult:
+    key = _check_key(outcome)
     return dg.AssetCheckResult(
         passed=outcome.passed,
-        asset_key=dg.AssetKey([outcome.door, outcome.table]),
-        check_name=_check_name(outcome.rule_name),
+        asset_key=key.asset_key,
+        check_name=key.name,
         severity=dg.AssetCheckSeverity.ERROR if outcome.severity == "error" else dg.AssetCheckSeverity.WARN,
         description=outcome.because,
         metadata={

@@ -82,7 +82,8 @@ def book(settings: Settings, catalog: Catalog, run: warehouse.Run, *, say: Say) 
             if gone:  # whichever run builds next: who is gone waits in no daily table for a night
                 touching.stop_waiting(connection)
         connection.execute(
-            "update ops.build set booked_run_id = %s, booked_as_of = %s, complete_through = %s", (run.run_id, run.as_of, snapshot[1])
+            "update ops.build set booked_run_id = %s, booked_as_of = %s, complete_through = %s, state = 'building'",  # marts lag behind `raw` now
+            (run.run_id, run.as_of, snapshot[1]),
         )
     say(f"booked {sum(table.changed_count for table in booked):,} changed rows of {len(booked)} tables")
     return booked

@@ -38,16 +38,26 @@ EXPORTS_JOB = "exports"
 DAILY_TICK = time(3, tzinfo=UTC)
 """When the daily job is due, UTC."""
 
+READING_STEPS = frozenset({"read", "book"})
+PUBLISHING_STEP = "publish"
+
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 
-def settle_as_of(tags: Mapping[str, str], published: datetime | None, now: datetime) -> datetime:
-    """The instant that a run computes for, UTC.
+def has_step(context: Context, *names: str) -> bool:
+    """Whether one of these steps is in the run: from the UI people run some assets, or checks, alone."""
+    return any(node.name in names for node in context.job_def.nodes)
+
+
+def settle_as_of(tags: Mapping[str, str], published: datetime | None, now: datetime, *, reads: bool = True) -> datetime:
+    """The instant that a run computes for, UTC. One that reads nothing (a table built again by hand) stays at the instant that the other tables are of.
 
     An explicit one (`creator-reports/as_of`) is taken as it is, or refused when it lies before what is published or after `now`. A scheduled tick that
     comes late, or no instant at all, moves up to what is published already: late runs repair, they never turn tables back. The edition of a past day is
     refused: its reports are what was delivered then.
     """
+    if not reads and published is not None:
+        return published
     hour = now.replace(minute=0, second=0, microsecond=0)
     edition = date.fromisoformat(tags[PARTITION_TAG]) if PARTITION_TAG in tags else None
     if published is not None and edition is not None and edition < published.date():
@@ -79,7 +89,8 @@ def enter_run(context: Context) -> warehouse.Run:
     now = datetime.now(UTC)
     tags = context.run.tags
     run = warehouse.Run(context.run.run_id, context.run.job_name, now)
-    return guard.enter(run, context.log.info, lambda connection: settle_as_of(tags, publish.reached_as_of(connection), now))
+    reads = has_step(context, *READING_STEPS)
+    return guard.enter(run, context.log.info, lambda connection: settle_as_of(tags, publish.reached_as_of(connection), now, reads=reads))
 
 
 def requester(tags: Mapping[str, str]) -> str:

@@ -57,7 +57,7 @@ def build_assets(settings: Settings, manifest: Mapping[str, Any], catalog: Catal
     @dbt_assets(manifest=manifest, dagster_dbt_translator=Translator(), name="dbt", required_resource_keys={"run_guard"}, pool="warehouse")
     def dbt(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         """Bring the models up to date: by the keys that the run touched, whole where code or contract changed. Then test what will be published."""
-        is_some = context.selected_asset_keys != context.assets_def.keys
+        is_some = context.selected_asset_keys != dbt.keys  # context.assets_def is narrowed to the selection already
         is_nightly = context.job_name == NIGHTLY_JOB
         with plain_failures():
             run = enter_run(context)
@@ -104,10 +104,6 @@ def _summary(results: Sequence[NodeResult], tests: Sequence[NodeResult]) -> str:
     )
 
 
-def _check_id(context: dg.AssetExecutionContext, key: dg.AssetCheckKey) -> str:
-    return context.assets_def.get_spec_for_check_key(key).metadata[UNIQUE_ID]
-
-
 def _events(
     settings: Settings, catalog: Catalog, context: dg.AssetExecutionContext, results: Sequence[NodeResult], as_of: datetime
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
@@ -119,10 +115,10 @@ def _events(
         if spec.key in context.selected_asset_keys and (result is None or result.is_good):
             yield dg.MaterializeResult(asset_key=spec.key, metadata=_numbers(result, as_of))
     for key in context.selected_asset_check_keys:
-        result = by_id.get(_check_id(context, key))
+        spec = context.assets_def.get_spec_for_check_key(key)
+        result = by_id.get(spec.metadata[UNIQUE_ID])
         if result is None or result.status != "skipped":
-            sentence = context.assets_def.get_spec_for_check_key(key).description
-            yield _check_result(settings, key, result, sentence)
+            yield _check_result(settings, key, result, spec.description)
 
 
 def _numbers(result: NodeResult | None, as_of: datetime) -> dict[str, Any]:
@@ -175,9 +171,10 @@ def build_freshness(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asset
         for name in sources
     ]
 
-    @dg.multi_asset_check(name="freshness", specs=specs, description="How old the newest row of each source table is.")
+    @dg.multi_asset_check(name="freshness", specs=specs, can_subset=True, description="How old the newest row of each source table is.")
     def freshness(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        for name, (field, usual) in sources.items():
+        for name in sorted(key.asset_key.path[-1] for key in context.selected_asset_check_keys):
+            field, usual = sources[name]
             with plain_failures():
                 newest, is_fresh = _newest(settings, name, field, f"{usual['count']} {usual['period']}")
             yield dg.AssetCheckResult(

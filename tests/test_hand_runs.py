@@ -1,0 +1,109 @@
+"""Runs that people start in the Dagster UI: a table and its checks alone, a job without its partition, creators who do not exist."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+
+from pipelines import comparison, warehouse
+from pipelines.definitions import build
+from tests import steps
+from tests.small_source import CATALOG, NOON, SmallSource
+
+MART = dg.AssetKey(["marts", "video_analytics"])
+BROKEN = "update marts.video_analytics set viewer_count = viewer_count + 7"
+VIEWERS = "select viewer_count from marts.video_analytics"
+
+
+@pytest.fixture(scope="module")
+def small(module_source: SmallSource) -> SmallSource:
+    """A creator with a video that somebody watched, published at noon."""
+    creator = module_source.add("creators")
+    course = module_source.add("courses", creator_id=creator)
+    student = module_source.add("students", creator_id=creator)
+    video = module_source.add("videos", creator_id=creator, course_id=course, duration_seconds=600)
+    module_source.add("video_progress", student_id=student, video_id=video)
+    steps.run(module_source.settings, CATALOG, NOON, is_nightly=True)
+    return module_source
+
+
+@pytest.fixture(scope="module")
+def definitions(small: SmallSource) -> dg.Definitions:
+    return build(small.settings)
+
+
+@pytest.fixture
+def broken(small: SmallSource) -> Iterator[SmallSource]:
+    """The same with a wrong number in a mart."""
+    with warehouse.connect(small.settings) as connection:
+        connection.execute(BROKEN)
+    assert small.fetch(VIEWERS) == [(8,)]
+    yield small
+    with warehouse.connect(small.settings) as connection:
+        connection.execute("update marts.video_analytics set viewer_count = 1")
+
+
+def _launch(
+    definitions: dg.Definitions, job: str, assets: Iterable[dg.AssetKey], checks: Iterable[dg.AssetCheckKey]
+) -> dg.ExecuteInProcessResult:
+    """As the UI starts a part of a job: `__ASSET_JOB` holds all assets."""
+    whole = definitions.resolve_implicit_global_asset_job_def() if job == "__ASSET_JOB" else definitions.resolve_job_def(job)
+    part = whole.get_subset(asset_selection=set(assets), asset_check_selection=set(checks))
+    return part.execute_in_process(raise_on_error=False, run_config={"loggers": {"console": {}}})
+
+
+def _checks(definitions: dg.Definitions, key: dg.AssetKey) -> set[dg.AssetCheckKey]:
+    return {check for check in definitions.resolve_asset_graph().asset_check_keys if check.asset_key == key}
+
+
+@pytest.mark.parametrize("job", ["__ASSET_JOB", "hourly"])
+def test_a_table_materialized_alone_is_built_whole(broken: SmallSource, definitions: dg.Definitions, job: str) -> None:
+    done = _launch(definitions, job, [MART], [])
+    assert done.success
+    assert broken.fetch(VIEWERS) == [(1,)]
+    assert broken.fetch("select is_published from ops.models where model_name = 'video_analytics'") == [(False,)]
+
+
+def test_a_table_materialized_with_its_checks_is_mended_and_compared(broken: SmallSource, definitions: dg.Definitions) -> None:
+    """As the button Materialize does. What is published waits for the next whole run, and the instant of the tables stays."""
+    asked = _checks(definitions, MART)
+    with warehouse.connect(broken.settings) as connection:
+        connection.execute("insert into ops.gates select id, 'check failed: compare video_analytics', %s from raw.creators", (NOON,))
+    done = _launch(definitions, "__ASSET_JOB", [MART], asked)
+    assert done.success, [event.step_failure_data for event in done.all_events if event.is_step_failure]
+    assert broken.fetch(VIEWERS) == [(1,)]
+    answered = {evaluation.asset_check_key: evaluation.passed for evaluation in done.get_asset_check_evaluations()}
+    assert answered == dict.fromkeys(asked, True)
+    assert broken.fetch("select state, built_as_of from ops.build") == [("built", NOON)]
+    assert broken.gates() == {}
+
+
+def test_a_check_started_alone_looks_at_its_own_table_only(broken: SmallSource, definitions: dg.Definitions) -> None:
+    for asked in [
+        dg.AssetCheckKey(dg.AssetKey(["marts", "creator_overview"]), "compare"),
+        dg.AssetCheckKey(dg.AssetKey(["raw", "students"]), "freshness"),
+        next(check for check in _checks(definitions, dg.AssetKey(["incoming", "students"]))),
+    ]:
+        done = _launch(definitions, "__ASSET_JOB", [], [asked])
+        assert done.success, asked
+        assert [evaluation.asset_check_key for evaluation in done.get_asset_check_evaluations()] == [asked]
+    done = _launch(definitions, "__ASSET_JOB", [], [dg.AssetCheckKey(MART, "compare")])
+    assert [evaluation.passed for evaluation in done.get_asset_check_evaluations()] == [False]
+
+
+def test_after_a_repair_the_next_run_publishes(broken: SmallSource, definitions: dg.Definitions) -> None:
+    with warehouse.connect(broken.settings) as connection:
+        warehouse.set_role(connection, "publisher")
+        connection.execute("update analytics.video_analytics set viewer_count = 8")
+    assert _launch(definitions, "__ASSET_JOB", [MART], _checks(definitions, MART)).success
+    steps.run(broken.settings, CATALOG, NOON + timedelta(hours=1))
+    assert broken.fetch("select viewer_count from analytics.video_analytics") == [(1,)]
+
+
+def test_tables_are_not_compared_with_rows_that_were_booked_after_them(small: SmallSource) -> None:
+    small.read(as_of=NOON + timedelta(hours=1))
+    with warehouse.connect(small.settings) as connection:
+        assert not comparison.is_comparable(connection)
+    steps.run(small.settings, CATALOG, NOON + timedelta(hours=1))
+    assert comparison.compare(small.settings, CATALOG) == []
