@@ -5,7 +5,7 @@ Belongs here: which creators and which day, the numbers of a materialization, re
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 from pydantic import Field
@@ -49,13 +49,27 @@ def build_reports(settings: Settings, catalog: Catalog, partitions: dg.Partition
     @dg.multi_asset(name="reports", specs=specs, partitions_def=partitions, can_subset=True, backfill_policy=dg.BackfillPolicy.multi_run(1))
     def render_reports(context: dg.AssetExecutionContext, config: RenderConfig) -> Iterator[dg.MaterializeResult]:
         """Render and upload the files of all entitled creators; what has not changed stays. A past day lists what was delivered then."""
-        names = tuple(key.path[-1] for key in sorted(context.selected_asset_keys))
-        edition_on = date.fromisoformat(context.run.tags[PARTITION_TAG])
-        order = Order(context.run.run_id, requester(context.run.tags), edition_on, names)
         with plain_failures():
-            yield from _render_edition(settings, catalog, order, config.creators, context)
+            order = _order(settings, context)
+            for result in _render_edition(settings, catalog, order, config.creators, context):
+                if PARTITION_TAG not in context.run.tags and result.asset_key:  # the day has its reports all the same
+                    context.log_event(dg.AssetMaterialization(result.asset_key, partition=str(order.edition_on), metadata=result.metadata))
+                yield result
 
     return render_reports
+
+
+def _order(settings: Settings, context: dg.AssetExecutionContext) -> Order:
+    """The selected reports of the run's partition; of the day that the tables are of where none was chosen, as the Launchpad allows."""
+    names = tuple(key.path[-1] for key in sorted(context.selected_asset_keys))
+    tags = context.run.tags
+    if PARTITION_TAG in tags:
+        edition_on = date.fromisoformat(tags[PARTITION_TAG])
+    else:
+        with warehouse.connect(settings, autocommit=True) as connection:
+            edition_on = (publish.published_as_of(connection) or datetime.now(UTC)).date()
+        context.log.info(f"no partition was chosen: this is the edition of {edition_on}")
+    return Order(context.run.run_id, requester(tags), edition_on, names)
 
 
 def _render_edition(

@@ -11,6 +11,7 @@ from pipelines.definitions import build
 from tests import steps
 from tests.small_source import CATALOG, NOON, SmallSource
 
+QUIET = {"loggers": {"console": {}}}
 MART = dg.AssetKey(["marts", "video_analytics"])
 BROKEN = "update marts.video_analytics set viewer_count = viewer_count + 7"
 VIEWERS = "select viewer_count from marts.video_analytics"
@@ -50,7 +51,7 @@ def _launch(
     """As the UI starts a part of a job: `__ASSET_JOB` holds all assets."""
     whole = definitions.resolve_implicit_global_asset_job_def() if job == "__ASSET_JOB" else definitions.resolve_job_def(job)
     part = whole.get_subset(asset_selection=set(assets), asset_check_selection=set(checks))
-    return part.execute_in_process(raise_on_error=False, run_config={"loggers": {"console": {}}})
+    return part.execute_in_process(raise_on_error=False, run_config=QUIET)
 
 
 def _checks(definitions: dg.Definitions, key: dg.AssetKey) -> set[dg.AssetCheckKey]:
@@ -107,3 +108,13 @@ def test_tables_are_not_compared_with_rows_that_were_booked_after_them(small: Sm
         assert not comparison.is_comparable(connection)
     steps.run(small.settings, CATALOG, NOON + timedelta(hours=1))
     assert comparison.compare(small.settings, CATALOG) == []
+
+
+def test_daily_without_a_partition_makes_the_edition_of_its_day(small: SmallSource, definitions: dg.Definitions) -> None:
+    """As the Launchpad starts it. Dagster counts the day as made."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = definitions.resolve_job_def("daily").execute_in_process(raise_on_error=False, instance=instance, run_config=QUIET)
+        assert done.success, [event.step_failure_data for event in done.all_events if event.is_step_failure]
+        ((today,),) = small.fetch("select distinct (as_of at time zone 'UTC')::date from analytics.published")
+        assert small.fetch("select distinct edition_on from ops.export_log where event = 'finished'") == [(today,)]
+        assert instance.get_materialized_partitions(dg.AssetKey(["reports", "report"])) == {str(today)}
