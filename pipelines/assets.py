@@ -11,9 +11,9 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines import booking, freshness, ingest, publish, report_status
+from pipelines import booking, freshness, ingest, links, publish, report_status
 from pipelines.catalog import Catalog, Mart, SourceTable, code_version
-from pipelines.runs import ACCEPT_DELETIONS_TAG, ACCEPT_LOSSES_TAG, NIGHTLY_JOB, enter_run, plain_failures
+from pipelines.runs import ACCEPT_DELETIONS_TAG, ACCEPT_LOSSES_TAG, NIGHTLY_JOB, chosen_creators, enter_run, plain_failures
 from pipelines.settings import Settings
 
 _LEDGER_SOURCES = {
@@ -57,6 +57,7 @@ def _read_step(settings: Settings, catalog: Catalog) -> dg.AssetsDefinition:
         """Read what changed in the source since the watermarks, all tables from one snapshot; set bad rows aside. Nightly compare all keys: read what runs missed,
         note what is gone. Stops when too much is gone; the tag `creator-reports/accept_deletions` on the run lets it go on."""
         with plain_failures(is_retried=True):
+            links.require_known(settings, chosen_creators(context))  # now, not at the end of the night
             run = enter_run(context)
             context.log.info(f"as of {run.as_of:%Y-%m-%d %H:%M} UTC")
             began = time.monotonic()

@@ -39,14 +39,14 @@ def build_jobs(nightly_checks: Iterable[dg.AssetCheckKey]) -> list[UnresolvedAss
         selection=everything,
         description="All of `hourly`, reading 30 days again, with all tests and the comparison with a full build, then the reports of all creators on an "
         "enterprise plan, and the ledger saved to its bucket. At 03:00 UTC. "
-        "To render some creators only, list their ids in the Launchpad under ops > reports > config > creators.",
+        "To render some creators only, list their ids or names in the Launchpad under ops > reports > config > creators.",
         tags=_RETRIES,
     )
     mornings = dg.define_asset_job(
         MORNINGS_JOB,
         selection=dg.AssetSelection.assets(["delivered", MORNINGS_JOB]),
         description="Mail to creators whose local 07:00 has passed: the weekly edition on their Monday, else what is new, with the link to the fresh report. "
-        "Ten minutes past every hour. To mail some creators only, list their ids in the Launchpad under ops > send_mornings > config > creators.",
+        "Ten minutes past every hour. To mail some creators only, list their ids or names in the Launchpad under ops > send_mornings > config > creators.",
         tags=_RETRIES,
     )
     exports = dg.define_asset_job(

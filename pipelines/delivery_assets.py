@@ -24,7 +24,7 @@ class MorningConfig(dg.Config):
     """What the Launchpad may narrow."""
 
     creators: list[str] = Field(
-        default=[], description="Ids of the creators who are mailed; leave it empty for all whose morning has come."
+        default=[], description="Ids or names of the creators who are mailed; leave it empty for all whose morning has come."
     )
 
 

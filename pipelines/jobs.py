@@ -16,7 +16,7 @@ from pipelines import heap, instance, publish, telling, warehouse
 from pipelines.definitions import build
 from pipelines.problem import Problem
 from pipelines.run_failures import broken_checks, first_cause, is_interruption
-from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, MORNINGS_STEP, REQUESTED_BY_TAG, listen
+from pipelines.runs import AS_OF_TAG, MORNINGS_JOB, MORNINGS_STEP, REPORTS_STEP, REQUESTED_BY_TAG, listen
 from pipelines.settings import Settings
 
 Write = Callable[[str, str, logging.LogRecord], None]
@@ -73,7 +73,7 @@ class Runner:
             raise self._too_early(as_of or warehouse.current_hour(), job_name)
         config: dict[str, object] = {"loggers": {"console": {}}}
         if creators:
-            config["ops"] = {MORNINGS_STEP if job_name == MORNINGS_JOB else "reports": {"config": {"creators": list(creators)}}}
+            config["ops"] = {MORNINGS_STEP if job_name == MORNINGS_JOB else REPORTS_STEP: {"config": {"creators": list(creators)}}}
         job = self._definitions.resolve_job_def(job_name)
         with listen(write):
             result = job.execute_in_process(

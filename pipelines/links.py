@@ -41,6 +41,32 @@ def find_creator(creators: dict[str, str], wanted: str) -> str:
     return named(creators, wanted, "on a running enterprise plan")
 
 
+def find_creators(creators: dict[str, str], wanted: Iterable[str]) -> list[str]:
+    """The ids of all who are called so, each once."""
+    return list(dict.fromkeys(find_creator(creators, name) for name in wanted))
+
+
+def require_known(settings: Settings, wanted: Sequence[str]) -> None:
+    """The same `UsageProblem` for a name that a run would only stumble on at its end: among creators that are published or booked by now. Where there
+    are none yet, the run itself brings them."""
+    if not wanted:
+        return
+    with warehouse.connect(settings, autocommit=True) as connection:
+        is_published = publish.published_as_of(connection) is not None
+        known = _booked(connection) | (entitled(connection) if is_published else {})
+    if known:
+        find_creators(known, wanted)
+
+
+def _booked(connection: psycopg.Connection) -> dict[str, str]:
+    """Creators in the mirror who are on a running enterprise plan: some of them may not be published yet."""
+    if connection.execute("select to_regclass('raw.creators')").fetchone() == (None,):
+        return {}
+    query = """select id::text, coalesce(company_name, '') from raw.creators
+               where current_plan = 'enterprise' and (plan_expires_at is null or plan_expires_at > clock_timestamp())"""
+    return dict(connection.execute(query).fetchall())
+
+
 def find_published(connection: psycopg.Connection, wanted: str) -> str:
     """The id of the published creator called `wanted` (an id, or a name in any case), of whatever plan."""
     if connection.execute("select to_regclass('analytics.creator_overview')").fetchone() == (None,):

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 
-from pipelines import gates, publish, render, warehouse
+from pipelines import gates, links, publish, render, warehouse
 from pipelines.problem import Problem
 from pipelines.settings import Settings
 
@@ -65,11 +65,9 @@ def has_come(now: datetime, timezone: str) -> tuple[date, bool, bool]:
 
 
 def due(connection: psycopg.Connection, now: datetime, chosen: Iterable[str] = ()) -> list[Morning]:
-    """Mornings that have come and have no outcome yet, of all entitled creators who want mail or of those `chosen`, by id."""
+    """Mornings that have come and have no outcome yet, of all entitled creators who want mail or of those `chosen` (ids or names), by id."""
     names, zones = render.entitled_creators(connection, now), _zones(connection)
-    wanted = set(chosen) or set(names)
-    if strangers := wanted - set(names):
-        raise Problem(f"no mail for {', '.join(sorted(strangers)[:3])}: not a creator on a running enterprise plan.")
+    wanted = set(links.find_creators(names, chosen)) or set(names)
     settled = _settled(connection, now)
     found = []
     for creator_id, email, wishes in _wishes(connection):

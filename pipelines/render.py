@@ -31,7 +31,7 @@ def entitled_creators(connection: psycopg.Connection, as_of: datetime) -> dict[s
     with connection.transaction():
         warehouse.set_role(connection, "bi_reader")
         rows = connection.execute(
-            """select creator_id::text, company_name from analytics.creator_overview
+            """select creator_id::text, coalesce(company_name, '') from analytics.creator_overview
                where current_plan = 'enterprise' and (plan_expires_at is null or plan_expires_at > %s) order by creator_id""",
             (as_of,),
         ).fetchall()

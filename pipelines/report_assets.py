@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 from pydantic import Field
 
-from pipelines import export_log, freshness, publish, render, report_status, revocation, warehouse
+from pipelines import export_log, freshness, links, publish, render, report_status, revocation, warehouse
 from pipelines.assets import numbers
 from pipelines.catalog import Catalog, Report
 from pipelines.creator_files import Order, Tally
@@ -27,7 +27,7 @@ class RenderConfig(dg.Config):
 
     creators: list[str] = Field(
         default=[],
-        description="Ids of the creators whose reports are rendered; leave it empty for all creators on an enterprise plan.",
+        description="Ids or names of the creators whose reports are rendered; leave it empty for all creators on an enterprise plan.",
     )
 
 
@@ -90,7 +90,7 @@ def _render_edition(
             )
             return
         entitled = render.entitled_creators(connection, as_of)
-        wanted = choose_creators(entitled, chosen)
+        wanted = links.find_creators(entitled, chosen) or list(entitled)
     closed = report_status.follow_gates(settings, order.run_id, wanted)
     creators = [creator for creator in wanted if creator not in closed]
     held = [f"creator {creator} keeps the last good report: {closed[creator]}" for creator in wanted if creator in closed]
@@ -115,16 +115,6 @@ def _render_edition(
             asset_key=["reports", name],
             metadata=numbers(as_of, **counts, bytes_uploaded=tally.byte_count, step_seconds=round(time.monotonic() - began, 3)),
         )
-
-
-def choose_creators(entitled: dict[str, str], chosen: list[str]) -> list[str]:
-    """`chosen`, or all entitled creators when nothing was chosen; a `Problem` names ids that get no reports."""
-    strangers = [creator for creator in chosen if creator not in entitled]
-    if strangers:
-        raise Problem(
-            f"no reports for {', '.join(strangers[:3])}: not a creator on a running enterprise plan. See `creator-reports creators`."
-        )
-    return chosen or list(entitled)
 
 
 def summarize(tally: Tally) -> str:

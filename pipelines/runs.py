@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 import dagster as dg
 import psycopg
@@ -38,6 +39,7 @@ EXPORTS_JOB = "exports"
 DAILY_TICK = time(3, tzinfo=UTC)
 """When the daily job is due, UTC."""
 
+REPORTS_STEP = "reports"
 READING_STEPS = frozenset({"read", "book"})
 PUBLISHING_STEP = "publish"
 
@@ -91,6 +93,12 @@ def enter_run(context: Context) -> warehouse.Run:
     run = warehouse.Run(context.run.run_id, context.run.job_name, now)
     reads = has_step(context, *READING_STEPS)
     return guard.enter(run, context.log.info, lambda connection: settle_as_of(tags, publish.reached_as_of(connection), now, reads=reads))
+
+
+def chosen_creators(context: Context) -> list[str]:
+    """Ids or names of the creators to whom the Launchpad (or the command line) narrows the reports of this run."""
+    config: Mapping[str, Any] = context.run.run_config
+    return list(config.get("ops", {}).get(REPORTS_STEP, {}).get("config", {}).get("creators", []))
 
 
 def requester(tags: Mapping[str, str]) -> str:

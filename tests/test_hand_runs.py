@@ -6,8 +6,10 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from pipelines import comparison, warehouse
+from pipelines import comparison, links, mornings, warehouse
 from pipelines.definitions import build
+from pipelines.problem import UsageProblem
+from pipelines.settings import Settings
 from tests import steps
 from tests.small_source import CATALOG, NOON, SmallSource
 
@@ -21,6 +23,8 @@ VIEWERS = "select viewer_count from marts.video_analytics"
 def small(module_source: SmallSource) -> SmallSource:
     """A creator with a video that somebody watched, published at noon."""
     creator = module_source.add("creators")
+    module_source.add("creators", company_name=None)
+    module_source.add("creators", company_name="Basic", current_plan="basic")
     course = module_source.add("courses", creator_id=creator)
     student = module_source.add("students", creator_id=creator)
     video = module_source.add("videos", creator_id=creator, course_id=course, duration_seconds=600)
@@ -118,3 +122,45 @@ def test_daily_without_a_partition_makes_the_edition_of_its_day(small: SmallSour
         ((today,),) = small.fetch("select distinct (as_of at time zone 'UTC')::date from analytics.published")
         assert small.fetch("select distinct edition_on from ops.export_log where event = 'finished'") == [(today,)]
         assert instance.get_materialized_partitions(dg.AssetKey(["reports", "report"])) == {str(today)}
+
+
+def _daily(definitions: dg.Definitions, *creators: str) -> dg.ExecuteInProcessResult:
+    config = {"ops": {"reports": {"config": {"creators": list(creators)}}}}
+    return definitions.resolve_job_def("daily").execute_in_process(raise_on_error=False, run_config=QUIET | config)
+
+
+def test_a_creator_who_does_not_exist_is_refused_before_anything_is_read(small: SmallSource, definitions: dg.Definitions) -> None:
+    for stranger in ("Nobody Known", "00000000-0000-0000-0000-00000000abcd", "Basic"):
+        before = small.fetch("select * from ops.current_run")
+        done = _daily(definitions, "acme", stranger)
+        failed = [(event.step_key, event.step_failure_data.user_failure_data) for event in done.all_events if event.is_step_failure]
+        assert [(step, data and data.description) for step, data in failed] == [
+            ("read", f"there is no creator {stranger!r} on a running enterprise plan; `creator-reports creators` lists them.")
+        ]
+        assert small.fetch("select * from ops.current_run") == before
+
+
+def test_creators_are_named_as_on_the_command_line(small: SmallSource, definitions: dg.Definitions) -> None:
+    (acme,) = small.fetch("select id::text from raw.creators where company_name = 'Acme'")[0]
+    done = _daily(definitions, "ACME", acme)
+    assert done.success
+    numbers = done.get_asset_materialization_events()
+    (made,) = [
+        event.materialization.metadata
+        for event in numbers
+        if event.asset_key == dg.AssetKey(["reports", "report"]) and event.partition is None
+    ]
+    assert made["creators_done"].value + made["creators_unchanged"].value == 1
+
+
+def test_mornings_take_names_too(small: SmallSource) -> None:
+    with warehouse.connect(small.settings, autocommit=True) as connection:
+        assert mornings.due(connection, NOON, ["ACME"]) == [], "Acme wants no mail"
+        with pytest.raises(UsageProblem, match="there is no creator 'Nobody Known' on a running enterprise plan"):
+            mornings.due(connection, NOON, ["Acme", "Nobody Known"])
+
+
+def test_the_first_run_of_all_takes_creators_as_they_come(settings: Settings) -> None:
+    links.require_known(settings, ["Acme"])
+    warehouse.init_db(settings)
+    links.require_known(settings, ["Acme"])
