@@ -6,7 +6,7 @@ Belongs here: running them outside a job and naming what they found. Does not: t
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipelines import audit, catalog, comparison, gates, ingest, nightly, warehouse
+from pipelines import audit, catalog, comparison, ingest, nightly, standing_checks, warehouse
 from pipelines.dbt_runs import failing_keys, run_dbt
 from pipelines.problem import Problem
 from pipelines.settings import Settings
@@ -102,21 +102,16 @@ def _comparison_checks(settings: Settings, found: catalog.Catalog) -> list[Check
 
 def _gate_checks(settings: Settings) -> list[CheckOutcome]:
     with warehouse.connect(settings) as connection:
-        closed = gates.closed(connection)
-        names = gates.named(connection, closed)
+        closed = standing_checks.say_closed(connection)
         rows = connection.execute("select table_name, row_key, reason from ops.quarantine order by last_seen_at desc, 1, 2, 3").fetchall()
-    held = "These creators keep their last good reports and get no new links until the cause is gone."
-    aside = "Rows that break a rule of the source count for nobody; each run reads them again and takes in those that are mended."
     return [
-        CheckOutcome(
-            "ops.gates", "no_closed_gate", not closed, "error", held, len(closed), [f"{names[who]}: {why}" for who, why in closed.items()]
-        ),
+        CheckOutcome("ops.gates", standing_checks.GATES, not closed, "error", standing_checks.HELD, len(closed), closed),
         CheckOutcome(
             "ops.quarantine",
-            "no_row_set_aside",
+            standing_checks.ROWS,
             not rows,
             "warn",
-            aside,
+            standing_checks.ASIDE,
             len(rows),
             [f"{name} {key}: {why}" for name, key, why in rows[:10]],
         ),

@@ -4,7 +4,20 @@ import warnings
 
 import dagster as dg
 
-from pipelines import assets, audit, cadence, catalog, delivery_assets, nightly, question_assets, report_assets, runs, sensors, transform
+from pipelines import (
+    assets,
+    audit,
+    cadence,
+    catalog,
+    delivery_assets,
+    nightly,
+    question_assets,
+    report_assets,
+    runs,
+    sensors,
+    standing_checks,
+    transform,
+)
 from pipelines.settings import Settings, load_settings
 
 
@@ -30,6 +43,7 @@ def build(settings: Settings) -> dg.Definitions:
             audit.build_door(settings, "marts", found),
             nightly.build_comparison(settings, found),
             transform.build_freshness(settings, manifest),
+            standing_checks.build_standing(settings, found),
         ],
         jobs=cadence.build_jobs([*transform.nightly_checks(dbt, manifest), *nightly.comparison_keys(found)]),
         schedules=cadence.build_schedules(),

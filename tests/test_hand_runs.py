@@ -9,6 +9,7 @@ import pytest
 from pipelines import comparison, links, mornings, warehouse
 from pipelines.definitions import build
 from pipelines.problem import UsageProblem
+from pipelines.run_failures import broken_checks
 from pipelines.settings import Settings
 from tests import steps
 from tests.small_source import CATALOG, NOON, SmallSource
@@ -47,6 +48,7 @@ def broken(small: SmallSource) -> Iterator[SmallSource]:
     yield small
     with warehouse.connect(small.settings) as connection:
         connection.execute("update marts.video_analytics set viewer_count = 1")
+        connection.execute("delete from ops.gates")
 
 
 def _launch(
@@ -164,3 +166,26 @@ def test_the_first_run_of_all_takes_creators_as_they_come(settings: Settings) ->
     links.require_known(settings, ["Acme"])
     warehouse.init_db(settings)
     links.require_known(settings, ["Acme"])
+
+
+def test_closed_gates_and_rows_set_aside_warn(small: SmallSource, definitions: dg.Definitions) -> None:
+    asked = {check for check in definitions.resolve_asset_graph().asset_check_keys if check.name in {"no_closed_gate", "no_row_set_aside"}}
+    assert {check.asset_key.path[-1] for check in asked} == {"creator_overview", *CATALOG.sources}
+    assert all(evaluation.passed for evaluation in _launch(definitions, "__ASSET_JOB", [], asked).get_asset_check_evaluations())
+    with warehouse.connect(small.settings) as connection:
+        connection.execute(
+            "insert into ops.gates select id, 'bad rows: 1 of videos', %s from raw.creators where company_name = 'Acme'", (NOON,)
+        )
+        connection.execute("insert into ops.quarantine values ('videos', 'id=7', 'no title', null, %s, %s)", (NOON, NOON))
+    done = _launch(definitions, "__ASSET_JOB", [], asked)
+    assert done.success
+    broken = {evaluation.asset_key.path[-1]: evaluation for evaluation in done.get_asset_check_evaluations() if not evaluation.passed}
+    assert {table: evaluation.severity for table, evaluation in broken.items()} == dict.fromkeys(
+        ["creator_overview", "videos"], dg.AssetCheckSeverity.WARN
+    )
+    assert broken["videos"].metadata["samples"].value == "id=7: no title"
+    assert str(broken["creator_overview"].metadata["samples"].value).startswith("Acme (")
+    assert broken_checks(done.get_asset_check_evaluations()) == [], "the data team is told twice"
+    with warehouse.connect(small.settings) as connection:
+        connection.execute("delete from ops.gates")
+        connection.execute("delete from ops.quarantine")
