@@ -30,7 +30,7 @@ from (
     from plan_sittings as t join plan_videos as v using (creator_id)
     where v.created_at <= %(at)s and not exists (select from plan_seen as s where s.n = t.n and s.video_id = v.video_id)
 ) as unseen
-where place <= case when pg_temp.u('starts', n) < appetite then pg_temp.pick('new videos', n, 3) else 0 end;
+where place <= case when pg_temp.u('starts', n) < appetite then 1 + pg_temp.pick('new videos', n, 3) else 0 end;
 
 insert into video_progress (
     id, student_id, video_id, last_position_seconds, watch_time_seconds, completion_percentage, completed, created_at, updated_at)
