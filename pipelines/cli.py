@@ -676,19 +676,20 @@ def demo() -> None:
 
     with contextlib.ExitStack() as stack:
         mails = stack.enter_context(mailbox.served(load_settings().local_dir)) if load_settings().smtp_host is None else None
-        settings, jobs = _prepared(), ["hourly", "daily", "mornings"]
-        runner = _start_runner(settings)
+        settings, jobs = _prepared(), ["hourly", "daily"]
+        runner, present = _start_runner(settings), warehouse.current_hour()  # once: the next hour may begin meanwhile
         if not source.exists(settings.source_address, settings.source_schema):
             has_room = _fill_source(lambda connection, say: demo_history.is_unwritten(connection))
-            begun = warehouse.current_hour() - timedelta(days=8)
+            begun, yesterday = present - timedelta(days=8), present - timedelta(days=1)
             click.get_current_context().invoke(load_demo, history=has_room, as_of=begun)
             _run_job(runner, "hourly", begun)
-            _catch_up(warehouse.current_hour() - timedelta(days=1))
-            _run_job(runner, "hourly", warehouse.current_hour() - timedelta(days=1))  # mails tell what changed since
+            _catch_up(yesterday)
+            _run_job(runner, "hourly", yesterday)  # mails tell what changed since
             jobs.remove("hourly")
-        _catch_up(warehouse.current_hour())
+        _catch_up(present)
         for job in jobs:
-            _run_job(runner, job)
+            _run_job(runner, job, present)
+        _run_job(runner, "mornings")
     lifetime = timedelta(hours=settings.link_hours)
     found = links.mint(settings, None, lifetime=lifetime, requested_by=f"cli:{getpass.getuser()}")
     links.write_json(found, settings.local_dir / "links.json")
