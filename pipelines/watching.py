@@ -62,7 +62,9 @@ def _named(job: str) -> str:
 def _how_to_go_on(job: str, run_id: str, cause: str) -> str:
     seen = f"open run {run_id} in the Dagster UI"
     if option := _OPTION.search(cause):
-        command = f"`creator-reports run {job if job in _COMMANDS else 'daily'} {option[0]}`"
+        # Deletions are followed by nights alone, also where an hour stopped because of them.
+        knows = job in _COMMANDS and option[0] != "--accept-deletions"
+        command = f"`creator-reports run {job if knows else 'daily'} {option[0]}`"
         return f"if what is gone is meant to be gone: {command}; else mend what lost it, until then each such run stops there. To see more, {seen}"
     if job in _COMMANDS:
         return f"{seen}; once the cause is mended, the next scheduled run catches up, or `creator-reports run {job}` now"

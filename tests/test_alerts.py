@@ -221,6 +221,7 @@ def test_a_failed_run_from_the_asset_graph_is_told_in_words_of_its_own(inbox: In
     ("job", "option", "command"),
     [
         ("daily", "--accept-deletions", "`creator-reports run daily --accept-deletions`"),
+        ("hourly", "--accept-deletions", "`creator-reports run daily --accept-deletions`"),
         ("hourly", "--accept-losses", "`creator-reports run hourly --accept-losses`"),
         ("__ASSET_JOB", "--accept-losses", "`creator-reports run daily --accept-losses`"),
     ],
